@@ -1,0 +1,27 @@
+"""The only lines in the house that read the time."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What looping code asks for the time, so that a long wave does not run on one stale moment."""
+
+    def utc(self) -> datetime:
+        """The present moment, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary start; never goes back, whatever is done to the wall clock."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)  # noqa: TID251  the one reading of the wall clock
+
+    def monotonic(self) -> float:
+        return time.monotonic()
