@@ -148,6 +148,7 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"
     NOT_SHARED = "not_shared"
     OTHER_CHANNEL = "other_channel"
+    NO_CHANNEL = "no_channel"
     OTHER_CONTACT = "other_contact"
     LATER_PROCEDURE = "later_procedure"
     STILL_RESTRICTED = "still_restricted"
@@ -205,6 +206,7 @@ _WHY = {
         Status.SUPPRESSED, "the patient has not agreed to share with this caregiver", by_facts=True
     ),
     Reason.OTHER_CHANNEL: _Why(Status.SUPPRESSED, "it goes by another channel", by_facts=True),
+    Reason.NO_CHANNEL: _Why(Status.SUPPRESSED, "no further channel is left for it", by_facts=True),
     Reason.OTHER_CONTACT: _Why(Status.SUPPRESSED, "it goes to another contact", by_facts=True),
     Reason.LATER_PROCEDURE: _Why(
         Status.SUPERSEDED, "a later procedure of the same plan says it instead", by_facts=True

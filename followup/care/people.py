@@ -118,6 +118,19 @@ class Patient:
     died: bool = False
     on_hold: bool = False
 
+    @property
+    def in_hospital(self) -> bool:
+        """Whether any standing procedure keeps the patient there: a person is in one place at a time."""
+        return any(p.standing and p.in_hospital for p in self.procedures)
+
+    def procedure(self, key: int) -> Procedure:
+        """The procedure of that id; KeyError if the patient has none."""
+        return {p.id: p for p in self.procedures}[key]
+
+    def contact(self, key: int) -> Contact:
+        """The contact of that id; KeyError if the patient has none."""
+        return {c.id: c for c in self.contacts}[key]
+
     def recipients(self, *, of_question: bool) -> tuple[Contact, ...]:
         """Who is written to: everybody, but a question goes to the patient alone where they can be asked."""
         reachable = tuple(c for c in self.contacts if _reachable(c))
