@@ -1,19 +1,19 @@
 """`/_sandbox/`: the stand-ins' own door, JSON over the Twilio port, for a test or a person in another process.
 
-    GET  state                             what was accepted, twice, received
-    GET  messages, inbound, mails          every record
-    POST receive      {"from", "body", "to"?, "num_media"?}
-    POST fault        {"faults": [{"kind": "Refuse", "code": 21610}], "to"?, "on"?, "always"?}
-    POST fate         {"number", "status"?, "error_code"?}
-    POST mail-fault   {"faults": [{"kind": "SmtpReply", "at": "RCPT", "code": 450}], "to"?, "always"?}
-    POST clear        faults and fates are forgotten, messages stay
+GET  state                             what was accepted, twice, received
+GET  messages, inbound, mails          every record
+POST receive      {"from", "body", "to"?, "num_media"?}
+POST fault        {"faults": [{"kind": "Refuse", "code": 21610}], "to"?, "on"?, "always"?}
+POST fate         {"number", "status"?, "error_code"?}
+POST mail-fault   {"faults": [{"kind": "SmtpReply", "at": "RCPT", "code": 450}], "to"?, "always"?}
+POST clear        faults and fates are forgotten, messages stay
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from followup.sandbox.faults import fault_from_json
 from followup.sandbox.http_wire import HttpReply, HttpRequest, json_reply
@@ -74,7 +74,7 @@ def _receive(asked: dict[str, Any], twilio: TwilioSandbox) -> dict[str, object]:
 
 
 def _fault(asked: dict[str, Any], twilio: TwilioSandbox) -> None:
-    faults = [fault_from_json(described) for described in asked["faults"]]
+    faults = [fault_from_json(described) for described in asked.get("faults") or _missing("faults")]
     where = {"to": asked.get("to"), "on": asked.get("on", "create")}
     if asked.get("always"):
         for fault in faults:
@@ -86,7 +86,7 @@ def _fault(asked: dict[str, Any], twilio: TwilioSandbox) -> None:
 def _mail_fault(asked: dict[str, Any], mail: SmtpSandbox | None) -> None:
     if mail is None:
         raise LookupError("mail server")
-    for fault in [smtp_fault_from_json(described) for described in asked["faults"]]:
+    for fault in [smtp_fault_from_json(described) for described in asked.get("faults") or _missing("faults")]:
         strike = mail.always if asked.get("always") else mail.next
         strike(fault, to=asked.get("to"))
 
@@ -124,5 +124,5 @@ def _mail(mail: Mail) -> dict[str, object]:
     }
 
 
-def _missing(name: str) -> str:
+def _missing(name: str) -> NoReturn:
     raise ValueError(f"{name} is missing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 
 from followup.sandbox.faults import BlackHole, Fault, Garbage, GarbageKind, Redirect, Refuse, Status
 from followup.sandbox.http_wire import HttpReply, HttpRequest, json_reply
@@ -29,7 +30,7 @@ def distorted(fault: Fault | None, request: HttpRequest, good: HttpReply) -> Htt
     """The answer to send; `good` is what the API said, or an empty answer where it was not asked."""
     match fault:
         case Refuse(code):
-            form = request.form()
+            form = request.form
             return refusal(Refused(code, to=form.get("To", ""), from_=form.get("From", "")))
         case Status(status, retry_after):
             return _bare(status, retry_after)
@@ -48,23 +49,17 @@ def _bare(status: int, retry_after: int | None) -> HttpReply:
 
 
 def _garbage(kind: GarbageKind, good: HttpReply) -> HttpReply:
-    match kind:
-        case "html":
-            return HttpReply(200, b"<html><body>Welcome to the guest network</body></html>", "text/html")
-        case "empty object":
-            return HttpReply(201, b"{}")
-        case "list":
-            return HttpReply(201, b"[]")
-        case "empty":
-            return HttpReply(201)
-        case "truncated":
-            return dataclasses.replace(good, body=good.body[: len(good.body) // 2])
-        case "no sid":
-            return _rewritten(good, sid=None)
-        case "oversized":
-            return _rewritten(good, body="x" * _OVERSIZE)
-        case "wrong to":
-            return _rewritten(good, to=_STRANGER)
+    forms: dict[GarbageKind, Callable[[], HttpReply]] = {
+        "html": lambda: HttpReply(200, b"<html><body>Welcome to the guest network</body></html>", "text/html"),
+        "empty object": lambda: HttpReply(201, b"{}"),
+        "list": lambda: HttpReply(201, b"[]"),
+        "empty": lambda: HttpReply(201),
+        "truncated": lambda: dataclasses.replace(good, body=good.body[: len(good.body) // 2]),
+        "no sid": lambda: _rewritten(good, sid=None),
+        "oversized": lambda: _rewritten(good, body="x" * _OVERSIZE),
+        "wrong to": lambda: _rewritten(good, to=_STRANGER),
+    }
+    return forms[kind]()
 
 
 def _rewritten(good: HttpReply, **changes: object) -> HttpReply:

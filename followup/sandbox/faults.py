@@ -8,12 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar, get_args
 
-Moment = Literal[
-    "before reading", "after reading", "after accepting", "mid headers", "mid reply"
-]
-GarbageKind = Literal[
-    "html", "empty object", "list", "empty", "no sid", "truncated", "oversized", "wrong to"
-]
+Moment = Literal["before reading", "after reading", "after accepting", "mid headers", "mid reply"]
+GarbageKind = Literal["html", "empty object", "list", "empty", "no sid", "truncated", "oversized", "wrong to"]
 AnyFault = TypeVar("AnyFault")
 
 
@@ -49,7 +45,7 @@ class Garbage:
     accepted: bool = True
 
     def __post_init__(self) -> None:
-        _one_of(self.kind, get_args(GarbageKind))
+        one_of(self.kind, get_args(GarbageKind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ class Close:
     when: Moment
 
     def __post_init__(self) -> None:
-        _one_of(self.when, get_args(Moment))
+        one_of(self.when, get_args(Moment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ class Reset:
     when: Moment
 
     def __post_init__(self) -> None:
-        _one_of(self.when, get_args(Moment))
+        one_of(self.when, get_args(Moment))
 
 
 Fault = Refuse | Status | Redirect | Garbage | Delay | BlackHole | Trickle | Close | Reset
@@ -102,7 +98,10 @@ _KINDS: dict[str, type[Fault]] = {kind.__name__: kind for kind in get_args(Fault
 
 
 def fault_from_json(described: Mapping[str, object]) -> Fault:
-    """`{"kind": "Refuse", "code": 21610}` as a fault; raises ValueError or TypeError if it is none."""
+    """`{"kind": "Refuse", "code": 21610}` as a fault.
+
+    Raises ValueError or TypeError if it is none.
+    """
     return from_json(described, _KINDS)
 
 
@@ -118,7 +117,8 @@ def from_json(described: Mapping[str, object], kinds: Mapping[str, type[AnyFault
     return kinds[kind](**rest)
 
 
-def _one_of(value: str, allowed: tuple[str, ...]) -> None:
+def one_of(value: str, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError, naming what is allowed, for a value that is not."""
     if value not in allowed:
         raise ValueError(f"one of: {', '.join(allowed)}")
 

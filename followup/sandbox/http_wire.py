@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from followup.sandbox.wire import TooLong, Wire
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _HEAD_LIMIT = 64 * 1024
 _BODY_LIMIT = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HttpRequest:
     """One request; header names in lower case."""
 
@@ -23,7 +25,7 @@ class HttpRequest:
     body: bytes
     keep_alive: bool
 
-    @property
+    @cached_property
     def path(self) -> str:
         return urlsplit(self.target).path
 
@@ -31,6 +33,7 @@ class HttpRequest:
     def query(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
+    @cached_property
     def form(self) -> dict[str, str]:
         """The form fields; of a repeated one the last."""
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -59,7 +62,7 @@ def read_request(wire: Wire) -> HttpRequest:
     method, target, version = first.split(" ", 2)
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     size = int(headers.get("content-length", "0"))
-    if size > _BODY_LIMIT:
+    if not 0 <= size <= _BODY_LIMIT:
         raise TooLong
     keep_alive = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
     return HttpRequest(method, target, headers, wire.exactly(size), keep_alive)
@@ -67,8 +70,7 @@ def read_request(wire: Wire) -> HttpRequest:
 
 def head_and_body(reply: HttpReply) -> tuple[bytes, bytes]:
     """An answer as bytes, cut where its body begins."""
-    phrase = HTTPStatus(reply.status).phrase if reply.status in HTTPStatus.__members__.values() else ""
-    lines = [f"HTTP/1.1 {reply.status} {phrase}", f"Content-Type: {reply.content_type}"]
+    lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}", f"Content-Type: {reply.content_type}"]
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
     if reply.status != HTTPStatus.NO_CONTENT:
         lines.append(f"Content-Length: {len(reply.body)}")

@@ -23,7 +23,8 @@ def sent_within(messages: Sequence[Sms], query: Mapping[str, str], now: datetime
     return [
         sms
         for sms in messages
-        if (sent := sms.sent_at(now)) is not None and _fits(sent.astimezone(UTC).date(), exact, upto, since)
+        if (sent := sms.sent_at(sms.standing(now))) is not None
+        and _fits(sent.astimezone(UTC).date(), exact, upto, since)
     ]
 
 

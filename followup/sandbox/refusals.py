@@ -7,9 +7,18 @@ from __future__ import annotations
 
 _BAD_REQUEST = 400
 
-_OTHER_STATUS = {20003: 401, 20004: 405, 20008: 403, 20009: 409, 20403: 403, 20404: 404, 20429: 429, 20500: 500, 20503: 503}
+_OTHER_STATUS = {
+    20003: 401,
+    20004: 405,
+    20009: 409,
+    20403: 403,
+    20404: 404,
+    20429: 429,
+    20500: 500,
+    20503: 503,
+}
 
-REASONS = {
+_SENTENCES = {
     20001: "Unknown parameters",
     20003: "Authenticate",
     20004: "Method not allowed",
@@ -25,7 +34,7 @@ REASONS = {
     21602: "Message body is required.",
     21603: "A 'From' phone number is required.",
     21604: "A 'To' phone number is required.",
-    21606: "The 'From' phone number provided ({from}) is not a valid message-capable Twilio phone number for this destination.",
+    21606: "The 'From' phone number provided ({from}) is not a valid message-capable Twilio phone number.",
     21608: "The number {to} is unverified. Trial accounts cannot send messages to unverified numbers.",
     21610: "Attempt to send to unsubscribed recipient",
     21611: "The 'From' number {from} has exceeded the maximum number of queued messages",
@@ -55,7 +64,12 @@ class Refused(Exception):  # noqa: N818  it is the provider's answer, not an err
         super().__init__(code)
         self.code = code
         self.status = status_of(code)
-        self.sentence = REASONS.get(code, "Request refused").replace("{to}", to).replace("{from}", from_)
+        self.sentence = sentence(code, to, from_)
+
+
+def sentence(code: int, to: str, from_: str) -> str:
+    """What Twilio says with an error code, about these two numbers."""
+    return _SENTENCES.get(code, "Request refused").replace("{to}", to).replace("{from}", from_)
 
 
 def status_of(code: int) -> int:
@@ -63,11 +77,11 @@ def status_of(code: int) -> int:
     return _OTHER_STATUS.get(code, _BAD_REQUEST)
 
 
-def error_resource(code: int, status: int, sentence: str) -> dict[str, object]:
+def error_resource(code: int, status: int, message: str) -> dict[str, object]:
     """Twilio's error JSON."""
     return {
         "code": code,
-        "message": sentence,
+        "message": message,
         "more_info": f"https://www.twilio.com/docs/errors/{code}",
         "status": status,
     }

@@ -7,13 +7,15 @@ _BASIC = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
+_GSM_7 = _BASIC | _EXTENDED
+_LAST_OF_ONE_UNIT = "\uffff"  # UTF-16 needs two units beyond
 
 
 def segments(text: str) -> int:
     """Segments of one text: GSM-7 160 alone or 153 a part, UCS-2 70 or 67; an empty text costs one."""
-    if _BASIC.union(_EXTENDED).issuperset(text):
+    if _GSM_7.issuperset(text):
         return _parts([2 if letter in _EXTENDED else 1 for letter in text], alone=160, joined=153)
-    return _parts([2 if ord(letter) > 0xFFFF else 1 for letter in text], alone=70, joined=67)
+    return _parts([2 if letter > _LAST_OF_ONE_UNIT else 1 for letter in text], alone=70, joined=67)
 
 
 def _parts(widths: list[int], *, alone: int, joined: int) -> int:

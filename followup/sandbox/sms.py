@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, get_args
 
-from followup.sandbox.refusals import REASONS
+from followup.sandbox.faults import one_of
+from followup.sandbox.refusals import sentence
 from followup.sandbox.segments import segments
 
 API_VERSION = "2010-04-01"
@@ -36,6 +38,9 @@ class Fate:
     status: FateStatus = "delivered"
     error_code: int | None = None
 
+    def __post_init__(self) -> None:
+        one_of(self.status, get_args(FateStatus))
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -52,7 +57,10 @@ class Standing:
 
 @dataclass(slots=True)
 class Sms:
-    """One message, outbound or inbound. `created` is aware UTC, `validity` in seconds; only the last four change."""
+    """One message, outbound or inbound; only the last four fields change.
+
+    `created` is aware UTC, `validity` in seconds.
+    """
 
     sid: str
     to: str
@@ -83,12 +91,12 @@ class Sms:
         error_code = self.fate.error_code if status == self.fate.status else None
         return Standing(status, self._after(after), error_code)
 
-    def sent_at(self, now: datetime) -> datetime | None:
-        """When the provider handed it on; None while it is still on its way out."""
+    def sent_at(self, standing: Standing) -> datetime | None:
+        """When the provider handed it on; None where it has not, or never will."""
         if self.direction == "inbound":
             return self.created
-        standing = self.standing(now)
-        if standing.status in {"sent", "delivered"} or self._was_sent(standing):
+        expired = standing.error_code == _VALIDITY_EXPIRED
+        if standing.status in {"sent", "delivered", "undelivered"} and not expired:
             return self._after(self.pace.sent)
         return None
 
@@ -98,7 +106,7 @@ class Sms:
         uri = f"/{API_VERSION}/Accounts/{account_sid}/Messages/{self.sid}"
         # A Messaging Service has not picked a sender yet while the message is only accepted.
         unassigned = standing.status == "accepted"
-        sent = self.sent_at(now)
+        sent = self.sent_at(standing)
         return {
             "account_sid": account_sid,
             "api_version": API_VERSION,
@@ -108,7 +116,7 @@ class Sms:
             "date_updated": rfc_2822(max(standing.since, self.redacted or standing.since)),
             "direction": self.direction,
             "error_code": standing.error_code,
-            "error_message": None if standing.error_code is None else REASONS.get(standing.error_code),
+            "error_message": self._error_message(standing),
             "from": None if unassigned else self.from_,
             "messaging_service_sid": self.service,
             "num_media": str(self.num_media),
@@ -122,6 +130,9 @@ class Sms:
             "uri": f"{uri}.json",
         }
 
+    def _error_message(self, standing: Standing) -> str | None:
+        return None if standing.error_code is None else sentence(standing.error_code, self.to, self.from_)
+
     def _walk(self) -> list[tuple[float, str]]:
         first = [(0.0, "accepted"), (self.pace.queued, "queued")] if self.service else [(0.0, "queued")]
         steps = [*first, (self.pace.sending, "sending"), (self.pace.sent, "sent")]
@@ -134,13 +145,15 @@ class Sms:
             case _:
                 return [*steps, (self.pace.delivered, self.fate.status)]
 
-    def _was_sent(self, standing: Standing) -> bool:
-        return standing.status == "undelivered" and standing.error_code != _VALIDITY_EXPIRED
-
     def _after(self, seconds: float) -> datetime:
         return self.created + timedelta(seconds=seconds)
 
 
 def rfc_2822(moment: datetime) -> str:
-    """A moment as Twilio writes it: `Thu, 24 Aug 2023 05:01:45 +0000`."""
+    """A moment as Twilio writes it, to the second: `Thu, 24 Aug 2023 05:01:45 +0000`."""
+    return _written(moment.replace(microsecond=0))
+
+
+@lru_cache(maxsize=1024)  # many messages share a second, and every answer needs up to three dates
+def _written(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC))

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from followup.sandbox.faults import from_json
+from followup.sandbox.faults import from_json, one_of
 
 Point = Literal["connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "body", "dot", "accepted"]
-"""A command, or: "body" in the middle of the mail, "dot" after its end, "accepted" when it is kept but not answered."""
+"""A command; or "body", in the middle of the mail; "dot", at its end; "accepted", kept but not yet answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ _KINDS: dict[str, type[SmtpFault]] = {kind.__name__: kind for kind in get_args(S
 
 
 def smtp_fault_from_json(described: Mapping[str, object]) -> SmtpFault:
-    """`{"kind": "SmtpReply", "at": "RCPT", "code": 450}` as a fault; raises ValueError or TypeError if it is none."""
+    """`{"kind": "SmtpReply", "at": "RCPT", "code": 450}` as a fault.
+
+    Raises ValueError or TypeError if it is none.
+    """
     return from_json(described, _KINDS)
 
 
 def _is_point(at: str) -> None:
-    if at not in get_args(Point):
-        raise ValueError(f"one of: {', '.join(get_args(Point))}")
+    one_of(at, get_args(Point))

@@ -18,12 +18,12 @@ from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 from followup.sandbox.faults import FaultPlan
 from followup.sandbox.loopback import LoopbackServer
 from followup.sandbox.smtp_faults import SmtpFault
-from followup.sandbox.smtp_session import Event, House, Session
+from followup.sandbox.smtp_session import House, Session, SmtpEvent
 from followup.sandbox.wall_clock import Now, world_time
 from followup.sandbox.wire import Wire
 
@@ -41,8 +41,8 @@ class Mail:
 
     @cached_property
     def message(self) -> EmailMessage:
-        """The mail, parsed."""
-        return cast("EmailMessage", email.message_from_bytes(self.raw, policy=email.policy.default))
+        """The mail, parsed; its lines end as Python's do, so that a text compares with what was written."""
+        return email.message_from_bytes(self.raw.replace(b"\r\n", b"\n"), policy=email.policy.default)
 
     @property
     def message_id(self) -> str:
@@ -57,7 +57,7 @@ class SmtpSandbox:
     and until that long after it.
     """
 
-    def __init__(  # noqa: PLR0913  each has a default and is given by name
+    def __init__(
         self,
         port: int = 0,
         *,
@@ -78,7 +78,7 @@ class SmtpSandbox:
         self._mails: list[Mail] = []
         self._first_tries: dict[str, datetime] = {}
         self._plan: FaultPlan[SmtpFault] = FaultPlan()
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners: list[Callable[[SmtpEvent], None]] = []
         self._server = LoopbackServer(self._serve, port)
         self.port = self._server.port
         self.connections = 0
@@ -130,7 +130,7 @@ class SmtpSandbox:
         with self._lock:
             self._first_tries.clear()
 
-    def on_event(self, listener: Callable[[Event], None]) -> None:
+    def on_event(self, listener: Callable[[SmtpEvent], None]) -> None:
         """Call a listener at each point of each dialogue, in the thread of the connection, before it goes on."""
         self._listeners.append(listener)
 
@@ -165,7 +165,7 @@ class SmtpSandbox:
         with self._lock:
             self._mails.append(mail)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: SmtpEvent) -> None:
         for listener in self._listeners:
             listener(event)
 

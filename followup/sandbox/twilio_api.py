@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeGuard
 
 from followup.sandbox import numbers
 from followup.sandbox.http_wire import HttpReply, HttpRequest, json_reply
@@ -21,7 +22,7 @@ _LONGEST_BODY = 1600
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 _ROUTE = re.compile(
     rf"/{API_VERSION}/Accounts/(?P<account>AC[0-9a-fA-F]{{32}})"
-    r"(?:/(?P<collection>Messages|IncomingPhoneNumbers)(?:/(?P<sid>(?:SM|MM)[0-9a-fA-F]{32}))?)?\.json"
+    r"(?:/(?P<collection>Messages|IncomingPhoneNumbers)|/Messages/(?P<sid>(?:SM|MM)[0-9a-fA-F]{32}))?\.json"
 )
 _NOT_CANCELABLE = frozenset({"sending", "sent", "delivered", "undelivered", "failed", "canceled", "received"})
 
@@ -59,8 +60,7 @@ class TwilioApi:
 
     def is_create(self, request: HttpRequest) -> bool:
         """Whether a request asks to send a message."""
-        route = _ROUTE.fullmatch(request.path)
-        return bool(route) and request.method == "POST" and route["collection"] == "Messages" and not route["sid"]
+        return request.method == "POST" and request.path.endswith("/Messages.json")
 
     def _route(self, request: HttpRequest) -> HttpReply:
         given = request.headers.get("authorization", "").encode("latin-1")
@@ -69,30 +69,34 @@ class TwilioApi:
         route = _ROUTE.fullmatch(request.path)
         if route is None or route["account"] != self._account:
             raise Refused(20404)
-        return self._handler(request, route["collection"], route["sid"])()
+        if route["sid"]:
+            return self._one(request, self._found(route["sid"]))
+        return self._all(request, route["collection"])
 
-    def _handler(
-        self, request: HttpRequest, collection: str | None, sid: str | None
-    ) -> Callable[[], HttpReply]:
-        match request.method, collection, sid:
-            case "GET", None, _:
-                return self._show_account
-            case "GET", "IncomingPhoneNumbers", None:
-                return lambda: self._list_numbers(request)
-            case "POST", "Messages", None:
-                return lambda: self._create(request)
-            case "GET", "Messages", None:
-                return lambda: self._list(request)
-            case "GET", "Messages", str(sid):
-                return lambda: self._show(200, self._found(sid))
-            case "POST", "Messages", str(sid):
-                return lambda: self._update(self._found(sid), request.form())
-            case "DELETE", "Messages", str(sid):
-                return lambda: self._delete(self._found(sid))
+    def _all(self, request: HttpRequest, collection: str | None) -> HttpReply:
+        match request.method, collection:
+            case "POST", "Messages":
+                return self._create(request)
+            case "GET", "Messages":
+                return self._list(request)
+            case "GET", "IncomingPhoneNumbers":
+                return self._list_numbers(request)
+            case "GET", None:
+                return self._show_account()
+        raise Refused(20004)
+
+    def _one(self, request: HttpRequest, sms: Sms) -> HttpReply:
+        match request.method:
+            case "GET":
+                return self._show(200, sms)
+            case "POST":
+                return self._update(sms, request.form)
+            case "DELETE":
+                return self._delete(sms)
         raise Refused(20004)
 
     def _create(self, request: HttpRequest) -> HttpReply:
-        form = request.form()
+        form = request.form
         self._check(form)
         sms = Sms(
             sid=new_sid("MM" if form.get("MediaUrl") else "SM"),
@@ -175,7 +179,7 @@ class TwilioApi:
 
     def _list_numbers(self, request: HttpRequest) -> HttpReply:
         asked = request.query.get("PhoneNumber")
-        own = self._own or ((asked,) if asked and numbers.is_phone_number(asked) else (numbers.DEFAULT_SENDER,))
+        own = self._own or ((asked,) if _could_own(asked) else (numbers.DEFAULT_SENDER,))
         shown = [
             {
                 "sid": f"PN{index:032x}",
@@ -207,6 +211,10 @@ class TwilioApi:
         if self._settings.redacted:
             resource |= {"body": "", "to": sms.to[:-4] + "XXXX"}
         return resource
+
+
+def _could_own(number: str | None) -> TypeGuard[str]:
+    return number is not None and numbers.is_phone_number(number) and number not in numbers.MAGIC_SENDERS
 
 
 def refusal(refused: Refused) -> HttpReply:

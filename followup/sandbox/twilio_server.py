@@ -33,8 +33,10 @@ SANDBOX_TOKEN = "sandbox"  # noqa: S105  opens nothing but this stand-in
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A point one API request has come to: "connected", "before reading", "after reading", "after accepting",
-    "before reply", "after reply". `to` is the recipient of a message, known from "after reading" on.
+    """A point one API request has come to.
+
+    "connected", "before reading", "after reading", "after accepting", "before reply", "after reply"; `to`, the
+    recipient of a message, is known from "after reading" on.
     """
 
     point: str
@@ -49,7 +51,7 @@ class TwilioSandbox:
     empty = any well-formed sender is the account's; `tls` turns the address into https.
     """
 
-    def __init__(  # noqa: PLR0913  each has a default and is given by name
+    def __init__(
         self,
         account_sid: str = SANDBOX_ACCOUNT,
         auth_token: str = SANDBOX_TOKEN,
@@ -111,6 +113,10 @@ class TwilioSandbox:
         """(to, body) accepted more than once, and how often."""
         return doubles(self.messages)
 
+    def resource(self, sms: Sms) -> dict[str, object]:
+        """A message as the API shows it now."""
+        return sms.resource(self._now(), self.account_sid)
+
     # What shall happen
 
     def next(self, *faults: Fault, to: str | None = None, on: Request = "create") -> None:
@@ -163,6 +169,8 @@ class TwilioSandbox:
 
     def _serve_one(self, wire: Wire) -> bool:
         start = wire.peek(256)
+        if not start:
+            return False
         self._tell(Event("before reading", start.partition(b" ")[0].decode("latin-1")))
         if fault := self._early_fault(start):
             _sever(wire, fault, "before reading")
@@ -205,7 +213,7 @@ class TwilioSandbox:
 
     def _fault_for(self, request: HttpRequest) -> tuple[Fault | None, str | None]:
         if self._api.is_create(request):
-            to = request.form().get("To")
+            to = request.form.get("To")
             return self._plan.take("create", to), to
         return (self._plan.take("read") if request.method == "GET" else None), None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 import struct
@@ -11,11 +10,11 @@ import struct
 _CHUNK = 65536
 
 
-class HungUp(ConnectionError):
+class HungUp(ConnectionError):  # noqa: N818  for these servers it is an event, not an error
     """The other side is gone, or we have cut the line ourselves."""
 
 
-class TooLong(ValueError):
+class TooLong(ValueError):  # noqa: N818  the client's error, not ours
     """The other side sent more than a line or a message may hold."""
 
 
@@ -23,7 +22,8 @@ class Wire:
     """A TCP connection with its own read buffer, since `peek` and STARTTLS must see what was left unread."""
 
     def __init__(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # it may be gone already
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
         self._buffer = bytearray()
 
@@ -70,11 +70,6 @@ class Wire:
         """Read and forget until the other side hangs up or `cut` is called."""
         while self._socket.recv(_CHUNK):
             pass
-
-    def has_gone(self) -> bool:
-        """Whether the other side has hung up, asked without waiting (plain connections only)."""
-        readable, _, _ = select.select([self._socket], [], [], 0)
-        return bool(readable) and not self._socket.recv(1, socket.MSG_PEEK)
 
     def cut(self) -> None:
         """End the connection from any thread; whoever waits on it wakes up."""

@@ -1,0 +1,116 @@
+"""What a person must look at: the kinds of task, how urgent each is, and what it asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from followup.care.local_time import StaffedHours
+
+URGENT_WITHIN = timedelta(hours=2)
+"""Staffed hours to look at an urgent task (CARE.md §4, thresholds)."""
+
+ROUTINE_WITHIN = timedelta(hours=24)
+
+
+class Level(StrEnum):
+    """How soon: CRITICAL at once, URGENT the same staffed day, ROUTINE the next staffed day."""
+
+    CRITICAL = "critical"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asks:
+    level: Level
+    sentence: str
+    about_patient: bool = False
+
+
+class TaskKind(StrEnum):
+    """What it is about; one task of a kind is open per patient at a time."""
+
+    HIGH_PAIN = "high_pain"
+    CALL = "call"
+    NO_ANSWER = "no_answer"
+    TELL_BY_PHONE = "tell_by_phone"
+    NOT_SENT = "not_sent"
+    UNDELIVERED = "undelivered"
+    BAD_ADDRESS = "bad_address"
+    IN_DOUBT = "in_doubt"
+    CORRECTION = "correction"
+    DATE_CHANGED = "date_changed"
+    NOBODY_HOME = "nobody_home"
+    SENDER_PAUSED = "sender_paused"
+    CANNOT_RENDER = "cannot_render"
+    PAIN_NOTED = "pain_noted"
+
+    @property
+    def level(self) -> Level:
+        return _KINDS[self].level
+
+    @property
+    def sentence(self) -> str:
+        """What a person should do, in one sentence."""
+        return _KINDS[self].sentence
+
+    @property
+    def about_patient(self) -> bool:
+        """Whether the patient may be worse: such a task is an alert, and holds back `unless_alert` steps."""
+        return _KINDS[self].about_patient
+
+
+_KINDS = {
+    TaskKind.HIGH_PAIN: _Asks(Level.URGENT, "Call: the pain is high, or has risen.", about_patient=True),
+    TaskKind.PAIN_NOTED: _Asks(Level.ROUTINE, "Look at the pain that was reported."),
+    TaskKind.CALL: _Asks(Level.ROUTINE, "Call and read the script."),
+    TaskKind.NO_ANSWER: _Asks(Level.ROUTINE, "Call: the question was not answered within 48 hours."),
+    TaskKind.TELL_BY_PHONE: _Asks(Level.ROUTINE, "Call and say it: no text or e-mail may carry it."),
+    TaskKind.NOT_SENT: _Asks(Level.ROUTINE, "Call if it still matters: its time passed before it was sent."),
+    TaskKind.UNDELIVERED: _Asks(Level.ROUTINE, "Check the number or address, and call: it did not arrive."),
+    TaskKind.BAD_ADDRESS: _Asks(Level.ROUTINE, "Correct the number or address: it does not work."),
+    TaskKind.IN_DOUBT: _Asks(Level.URGENT, "Ask the patient whether it arrived; it is not sent a second time."),
+    TaskKind.CORRECTION: _Asks(Level.URGENT, "Tell the patient the new date, or that it no longer holds."),
+    TaskKind.DATE_CHANGED: _Asks(Level.URGENT, "Say whether the new procedure date is right; texts wait for it."),
+    TaskKind.NOBODY_HOME: _Asks(Level.ROUTINE, "Record who is home (`followup home`): their texts wait."),
+    TaskKind.SENDER_PAUSED: _Asks(Level.URGENT, "Mend the sender, then `followup unpause`: nothing goes out."),
+    TaskKind.CANNOT_RENDER: _Asks(Level.URGENT, "Mend the text (`followup plan check`), and call the patient."),
+}
+
+
+def deadline(level: Level, now: datetime, staffed: StaffedHours) -> datetime:
+    """By when somebody should have looked; counted from the next staffed moment, except what is critical."""
+    if level is Level.CRITICAL:
+        return now
+    start = staffed.defer(now, timedelta())
+    return start + URGENT_WITHIN if level is Level.URGENT else staffed.defer(start + ROUTINE_WITHIN, timedelta())
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to be opened: its kind, whom it is about, and by when somebody should have looked.
+
+    `detail` is what the person needs to know (dates, a script); private.
+    """
+
+    kind: TaskKind
+    due_at: datetime
+    patient_id: int | None = None
+    message_id: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def new_task(
+    kind: TaskKind,
+    now: datetime,
+    staffed: StaffedHours,
+    patient_id: int | None = None,
+    message_id: int | None = None,
+    **detail: object,
+) -> NewTask:
+    """A task with its deadline."""
+    return NewTask(kind, deadline(kind.level, now, staffed), patient_id, message_id, detail)

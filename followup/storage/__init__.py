@@ -1,0 +1,141 @@
+"""Where facts and messages are kept: rows become frozen values at this border, and identity is sealed at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from followup.errors import BusyError, StorageError
+from followup.storage.agreements import Agreements
+from followup.storage.audit import Audit
+from followup.storage.engine import create_private_file, open_engine, sqlite_path
+from followup.storage.outbox import Outbox
+from followup.storage.register import Register
+from followup.storage.seal import Sealer
+from followup.storage.sending import Sending
+from followup.storage.switches import Switches
+from followup.storage.tasks import Tasks
+from followup.storage.tracking import Tracking
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transaction on the database: all of it is kept, or none."""
+
+    connection: Connection
+    sealer: Sealer
+
+    @cached_property
+    def register(self) -> Register:
+        return Register(self.connection, self.sealer)
+
+    @cached_property
+    def agreements(self) -> Agreements:
+        return Agreements(self.connection, self.sealer)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.connection, self.sealer)
+
+    @cached_property
+    def sending(self) -> Sending:
+        return Sending(self.connection, self.sealer)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        return Tracking(self.connection)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        return Tasks(self.connection, self.sealer)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.connection, self.sealer)
+
+    @cached_property
+    def switches(self) -> Switches:
+        return Switches(self.connection)
+
+
+class Storage:
+    """A database, and the keys that open what is sealed in it."""
+
+    def __init__(self, url: str, sealer: Sealer) -> None:
+        self.engine = open_engine(url)
+        self.sealer = sealer
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Read and write; commits at the end, rolls back on any error.
+
+        Raises BusyError where another program holds the database, StorageError for its other faults.
+        """
+        with _translated(), self.engine.begin() as connection:
+            yield Transaction(connection, self.sealer)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Read one moment's state without keeping writers waiting."""
+        with _translated(), self.engine.connect().execution_options(reading=True) as connection:
+            yield Transaction(connection, self.sealer)
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[Transaction]:
+        """As `transaction`, but nothing is kept: it tells what would change."""
+        with _translated(), self.engine.connect() as connection, connection.begin() as begun:
+            yield Transaction(connection, self.sealer)
+            begun.rollback()
+
+    def migrate(self) -> tuple[str | None, str]:
+        """Bring the schema up to this program's version; returns the versions before and after."""
+        from followup.storage import schema  # noqa: PLC0415  Alembic takes 0.3 s to import
+
+        if path := sqlite_path(self.engine):
+            create_private_file(path)
+        with self.transaction() as tx:
+            before = schema.present(tx.connection)
+            if before != schema.newest():
+                schema.upgrade(tx.connection)
+            return before, schema.newest()
+
+    def require_schema(self) -> None:
+        """Raises StorageError unless the database exists and is of this program's version."""
+        from followup.storage import schema  # noqa: PLC0415  Alembic takes 0.3 s to import
+
+        path = sqlite_path(self.engine)
+        if path and not path.exists():
+            raise StorageError("there is no database yet: run `followup migrate`")
+        with self.reading() as tx:
+            schema.require(tx.connection)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors as ours; their texts stay behind, since they may repeat values."""
+    try:
+        yield
+    except OperationalError as error:
+        if "locked" in str(error.orig) or "busy" in str(error.orig):
+            raise BusyError("another program holds the database; try again in a moment") from error
+        raise StorageError(f"the database cannot be used ({_name(error)})") from error
+    except DBAPIError as error:
+        raise StorageError(f"the database refused a statement ({_name(error)})") from error
+
+
+def _name(error: DBAPIError) -> str:
+    """SQLite's or PostgreSQL's own name of the fault: a code, never a value."""
+    origin = error.orig
+    code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
+    return str(code or type(origin).__name__)
+
+
+__all__ = ["Sealer", "Storage", "Transaction"]

@@ -1,0 +1,137 @@
+"""What contacts agreed to and what they stopped: consent events, suppressions, and the bars that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from followup.care.people import Bar, ChannelName, ConsentTo, Role
+from followup.storage import tables as t
+from followup.storage.ids import new_id
+from followup.storage.seal import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One agreement, refusal or withdrawal, as it was recorded."""
+
+    about: ConsentTo
+    given: bool
+    method: str
+    wording: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What stands against each channel of a contact."""
+
+    consents: Mapping[tuple[int, str], bool]
+    suppressed: Collection[tuple[str, bytes]]
+    consent_needed: bool
+
+    def of(self, row: Row[Any]) -> dict[ChannelName, Bar]:
+        found = {
+            ChannelName.SMS: self._text(row),
+            ChannelName.EMAIL: self._mail(row),
+            ChannelName.PHONE: None if row.number else Bar.NO_ADDRESS,
+        }
+        if row.role == Role.CAREGIVER and not self.consents.get((row.id, ConsentTo.SHARE)):
+            found = dict.fromkeys(found, Bar.NOT_SHARED)
+        return {channel: bar for channel, bar in found.items() if bar}
+
+    def _text(self, row: Row[Any]) -> Bar | None:
+        if row.number is None or row.landline:
+            return Bar.NO_ADDRESS
+        if (ChannelName.SMS, row.number_index) in self.suppressed:
+            return Bar.OPTED_OUT
+        if row.bad_sms_at:
+            return Bar.BAD_ADDRESS
+        return self._consent(row, ConsentTo.SMS, needed=self.consent_needed)
+
+    def _mail(self, row: Row[Any]) -> Bar | None:
+        if row.email is None:
+            return Bar.NO_ADDRESS
+        if (ChannelName.EMAIL, row.email_index) in self.suppressed:
+            return Bar.OPTED_OUT
+        if row.bad_email_at:
+            return Bar.BAD_ADDRESS
+        return self._consent(row, ConsentTo.EMAIL, needed=True)
+
+    def _consent(self, row: Row[Any], about: ConsentTo, *, needed: bool) -> Bar | None:
+        given = self.consents.get((row.id, about))
+        return Bar.NO_CONSENT if given is False or (needed and not given) else None
+
+
+class Agreements:
+    """Consents and suppressions, within one transaction."""
+
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
+        self._connection = connection
+        self._sealer = sealer
+
+    def bars(self, contacts: Sequence[Row[Any]], *, consent_needed: bool) -> Bars:
+        """What stands against the channels of these contacts (rows of the table)."""
+        return Bars(self._consents(c.id for c in contacts), self._suppressed(contacts), consent_needed)
+
+    def _consents(self, contacts: Iterable[int]) -> dict[tuple[int, str], bool]:
+        """The latest word of each contact on each matter: ids rise with time."""
+        query = select(t.consents).where(t.consents.c.contact_id.in_(list(contacts))).order_by(t.consents.c.id)
+        rows = self._connection.execute(query)
+        return {(row.contact_id, row.about): row.given for row in rows}
+
+    def _suppressed(self, contacts: Iterable[Row[Any]]) -> set[tuple[str, bytes]]:
+        indexes = {i for c in contacts for i in (c.number_index, c.email_index) if i is not None}
+        query = select(t.suppressions.c.channel, t.suppressions.c.address_index).where(
+            t.suppressions.c.address_index.in_(indexes), t.suppressions.c.lifted_at.is_(None)
+        )
+        return {(row.channel, row.address_index) for row in self._connection.execute(query)}
+
+    def record(self, contact_id: int, consent: Consent, now: datetime, by: str) -> None:
+        self._connection.execute(
+            insert(t.consents).values(
+                id=new_id(now),
+                contact_id=contact_id,
+                about=consent.about,
+                given=consent.given,
+                at=now,
+                method=consent.method,
+                wording=consent.wording,
+                by=by,
+            )
+        )
+
+    def suppress(self, channel: ChannelName, address: str, source: str, now: datetime) -> bool:
+        """Stop a number or address for everybody who shares it; False if it was stopped already."""
+        index = self.index_of(channel, address)
+        if self._standing_suppression(channel, index):
+            return False
+        self._connection.execute(
+            insert(t.suppressions).values(
+                id=new_id(now), channel=channel, address_index=index, since=now, source=source
+            )
+        )
+        return True
+
+    def lift(self, channel: ChannelName, address: str, now: datetime) -> bool:
+        """Open a number or address again, upon a new recorded consent; False if it was not stopped."""
+        index = self.index_of(channel, address)
+        found = self._standing_suppression(channel, index)
+        if found is None:
+            return False
+        query = update(t.suppressions).where(t.suppressions.c.id == found)
+        self._connection.execute(query.values(lifted_at=now))
+        return True
+
+    def _standing_suppression(self, channel: ChannelName, index: bytes) -> int | None:
+        s = t.suppressions.c
+        return self._connection.scalar(
+            select(s.id).where(s.channel == channel, s.address_index == index, s.lifted_at.is_(None))
+        )
+
+    def index_of(self, channel: ChannelName, address: str) -> bytes:
+        """The blind index of a number or e-mail address."""
+        return self._sealer.index("email" if channel is ChannelName.EMAIL else "number", address)

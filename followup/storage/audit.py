@@ -1,0 +1,86 @@
+"""Who changed what and when: one row per change that a person or the program made, never altered afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from followup.storage.ids import new_id
+from followup.storage.seal import Place, Sealer
+from followup.storage.tables import audit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One recorded change. `before` is what it replaced, by table and row, where it can be undone."""
+
+    id: int
+    at: datetime
+    by: str
+    action: str
+    detail: str
+    patient_id: int | None
+    before: Mapping[str, Any] | None = None
+
+
+class Audit:
+    """The trail, within one transaction."""
+
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
+        self._connection = connection
+        self._sealer = sealer
+
+    def write(  # noqa: PLR0913  who, when, what, about whom: an audit line has no fewer parts
+        self,
+        now: datetime,
+        by: str,
+        action: str,
+        *,
+        patient_id: int | None = None,
+        message_id: int | None = None,
+        detail: str = "",
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`detail` holds codes and ids only; `before` is sealed."""
+        row = new_id(now)
+        sealed = self._sealer.seal(Place("audit", "before", row), json.dumps(before)) if before else None
+        self._connection.execute(
+            insert(audit).values(
+                id=row,
+                at=now,
+                by=by,
+                action=action,
+                patient_id=patient_id,
+                message_id=message_id,
+                detail=detail,
+                before=sealed,
+            )
+        )
+
+    def last_undoable(self, patient_id: int) -> Change | None:
+        """The patient's latest change that still has its former values and was not undone."""
+        row = self._connection.execute(
+            select(audit)
+            .where(audit.c.patient_id == patient_id, audit.c.before.is_not(None), audit.c.undone_at.is_(None))
+            .order_by(audit.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        return self._change(row) if row else None
+
+    def undone(self, change_id: int, now: datetime) -> None:
+        self._connection.execute(update(audit).where(audit.c.id == change_id).values(undone_at=now))
+
+    def of_patient(self, patient_id: int) -> list[Change]:
+        rows = self._connection.execute(select(audit).where(audit.c.patient_id == patient_id).order_by(audit.c.id))
+        return [self._change(row) for row in rows]
+
+    def _change(self, row: Any) -> Change:  # noqa: ANN401  a row of SQLAlchemy's
+        before = None
+        if row.before is not None:
+            before = json.loads(self._sealer.open(Place("audit", "before", row.id), row.before))
+        return Change(row.id, row.at, row.by, row.action, row.detail, row.patient_id, before)

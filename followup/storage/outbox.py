@@ -1,0 +1,172 @@
+"""The outbox, as facts plan it and staff look it up; `sending.py` claims from it, `tracking.py` follows it on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from followup.care.delivery import Mover, Reason, Status
+from followup.care.message import Kind, Priority, Text
+from followup.care.people import ChannelName
+from followup.care.reconcile import Changes, Ending, Move
+from followup.care.timeline import Reminder
+from followup.storage.ids import new_ids
+from followup.storage.outbox_rows import WAITING, Entry, NewMessage, entries, packed, swap, unpacked
+from followup.storage.seal import Place, Sealer
+from followup.storage.tables import attempts, messages
+
+
+class Outbox:
+    """The outbox, within one transaction."""
+
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
+        self._connection = connection
+        self._sealer = sealer
+
+    # Planning
+
+    def of_patients(self, patient_ids: Collection[int], *, lock: bool = False) -> dict[int, list[Entry]]:
+        """Every message of each patient, oldest first; locked against claims where they are to be changed."""
+        query = select(messages).where(messages.c.patient_id.in_(patient_ids)).order_by(messages.c.id)
+        found: dict[int, list[Entry]] = defaultdict(list)
+        for entry in entries(self._connection, query.with_for_update() if lock else query):
+            found[entry.patient_id or 0].append(entry)
+        return found
+
+    def apply(self, patient_id: int, changes: Changes, now: datetime, *, trial: Collection[int] = ()) -> None:
+        """Write what `reconcile` found. `trial` names the contacts whose rows wait until the clinic is live."""
+        self._add(patient_id, changes.add, now, trial)
+        for ending in changes.end:
+            self._end(ending, now)
+        for move in changes.move:
+            self._retime(move, now)
+        for move in changes.reopen:
+            self._reopen(move, now)
+
+    def _add(self, patient_id: int, reminders: Sequence[Reminder], now: datetime, trial: Collection[int]) -> None:
+        if reminders:
+            ids = new_ids(now, len(reminders))
+            rows = [_new_row(next(ids), patient_id, r, now, trial=r.key.contact in trial) for r in reminders]
+            self._connection.execute(insert(messages), rows)
+
+    def _end(self, ending: Ending, now: datetime) -> None:
+        values = {"status": ending.status, "reason": ending.held.reason, "held_by": ending.held.by}
+        swap(self._connection, Mover.PLANNER, ending.row, now, values)
+
+    def _retime(self, move: Move, now: datetime) -> None:
+        times = _times(move.reminder)
+        if move.row.status == Status.RETRY_WAIT:
+            del times["due_at"]
+        swap(self._connection, Mover.PLANNER, move.row, now, times)
+
+    def _reopen(self, move: Move, now: datetime) -> None:
+        values = _times(move.reminder) | {"status": Status.PLANNED, "reason": None, "held_by": None}
+        swap(self._connection, Mover.PLANNER, move.row, now, values)
+
+    def add_message(self, new: NewMessage, now: datetime) -> int:
+        """Plan a message that is no reminder; returns its id."""
+        row = next(new_ids(now, 1))
+        values = _blank(row, now) | {
+            "kind": new.kind,
+            "key": new.key,
+            "channel": new.channel,
+            "step": "",
+            "address": self._sealer.seal(Place("messages", "address", row), new.address),
+            "words": self._sealer.seal(Place("messages", "words", row), packed(new.words)),
+            "not_before": new.due_at,
+            "due_at": new.due_at,
+            "valid_until": new.valid_until,
+            "priority": Priority.AT_ONCE,
+        }
+        self._connection.execute(insert(messages).values(**values))
+        return row
+
+    def open_trial(self, contact_ids: Collection[int] | None, now: datetime) -> int:
+        """Let rows go that waited for the clinic to be live; of these contacts, or all. Returns how many."""
+        query = update(messages).where(messages.c.trial.is_(True), messages.c.status == Status.PLANNED)
+        if contact_ids is not None:
+            query = query.where(messages.c.contact_id.in_(contact_ids))
+        values = {"trial": False, "revision": messages.c.revision + 1, "updated_at": now}
+        return self._connection.execute(query.values(**values)).rowcount
+
+    # Looking up
+
+    def get(self, message_id: int) -> Entry | None:
+        found = entries(self._connection, select(messages).where(messages.c.id == message_id))
+        return found[0] if found else None
+
+    def words(self, message_id: int) -> Text | None:
+        """What its last attempt said; None if it was never attempted."""
+        row = self._connection.execute(
+            select(attempts).where(attempts.c.message_id == message_id).order_by(attempts.c.number.desc()).limit(1)
+        ).one_or_none()
+        if row is None:
+            return None
+        return unpacked(self._sealer.open(Place("attempts", "words", row.id), row.words))
+
+    def between(self, start: datetime, end: datetime) -> list[Entry]:
+        """Messages that were due, or last moved, between two moments."""
+        w = messages.c
+        moved = and_(w.updated_at >= start, w.updated_at < end, w.sent_at.is_not(None))
+        query = select(messages).where(or_(and_(w.due_at >= start, w.due_at < end), moved))
+        return entries(self._connection, query.order_by(w.due_at, w.id))
+
+    def counts(self) -> dict[Status, int]:
+        """How many messages stand where."""
+        query = select(messages.c.status, func.count()).group_by(messages.c.status)
+        return {Status(status): count for status, count in self._connection.execute(query)}
+
+    def overdue(self, now: datetime, grace: timedelta) -> int:
+        """How many should have gone longer than `grace` ago and neither went nor ended."""
+        query = select(func.count()).where(WAITING, messages.c.due_at < now - grace)
+        return int(self._connection.scalar(query) or 0)
+
+
+def _times(reminder: Reminder) -> dict[str, Any]:
+    return {
+        "not_before": reminder.not_before,
+        "due_at": reminder.due_at,
+        "valid_until": reminder.valid_until,
+    }
+
+
+def _blank(row: int, now: datetime) -> dict[str, Any]:
+    return {
+        "id": row,
+        "status": Status.PLANNED,
+        "asks": False,
+        "trial": False,
+        "attempt": 0,
+        "charged": 0,
+        "revision": 0,
+        "answered": False,
+        "planned_at": now,
+        "updated_at": now,
+    }
+
+
+def _new_row(row: int, patient_id: int, reminder: Reminder, now: datetime, *, trial: bool) -> dict[str, Any]:
+    key, held = reminder.key, reminder.held
+    return (
+        _blank(row, now)
+        | _times(reminder)
+        | {
+            "kind": Kind.REMINDER,
+            "key": str(key),
+            "patient_id": patient_id,
+            "contact_id": key.contact,
+            "procedure_id": key.procedure,
+            "step": key.step,
+            "channel": key.channel,
+            "status": Reason(held.reason).status if held else Status.PLANNED,
+            "reason": held.reason if held else None,
+            "held_by": held.by if held else None,
+            "priority": Priority.CRITICAL if reminder.step.critical else Priority.ORDINARY,
+            "asks": reminder.step.asks is not None,
+            "trial": trial and key.channel is not ChannelName.PHONE,
+        }
+    )

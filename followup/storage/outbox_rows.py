@@ -1,0 +1,161 @@
+"""One row of the outbox as a value, and the one way to change it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, update
+
+from followup.care.delivery import Mover, Reason, Status, allowed
+from followup.care.message import Kind, Recorded, ReminderKey, Text
+from followup.care.people import ChannelName
+from followup.storage.tables import messages
+
+WAITING = and_(messages.c.status.in_((Status.PLANNED, Status.RETRY_WAIT)), messages.c.trial.is_(False))
+"""Certainly not sent, still to be, and not held by the trial: the partial indexes hold just these rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One outbox row, without its words. Moments are UTC."""
+
+    id: int
+    kind: Kind
+    key: str
+    patient_id: int | None
+    contact_id: int | None
+    procedure_id: int | None
+    step: str
+    channel: ChannelName
+    status: Status
+    reason: Reason | None
+    held_by: int | None
+    not_before: datetime
+    due_at: datetime
+    valid_until: datetime
+    asks: bool
+    trial: bool
+    attempt: int
+    charged: int
+    revision: int
+    sent_at: datetime | None
+    told: Mapping[str, str]
+    provider_id: str | None
+    code: str | None
+    question_closed_at: datetime | None
+    answered: bool
+    planned_at: datetime
+    updated_at: datetime
+
+    @property
+    def recorded(self) -> Recorded:
+        """The row as the rules see it; only a reminder has a patient, contact and procedure."""
+        key = ReminderKey(self.procedure_id or 0, self.step, self.contact_id or 0, self.channel)
+        return Recorded(
+            self.id,
+            key,
+            self.status,
+            self.not_before,
+            self.due_at,
+            self.valid_until,
+            self.reason,
+            self.held_by,
+            self.attempt,
+            self.revision,
+            self.sent_at,
+            self.asks,
+            self.question_closed_at,
+            self.answered,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row about to be sent, with the words that are committed before the network is touched."""
+
+    entry: Entry
+    words: Text = field(repr=False)
+    version: str
+    segments: int
+    address_index: bytes | None
+    told: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message that is no reminder: it brings its own words and address. Its `key` makes it one and the same."""
+
+    kind: Kind
+    key: str
+    channel: ChannelName
+    due_at: datetime
+    valid_until: datetime
+    address: str = field(repr=False)
+    words: Text = field(repr=False)
+
+
+def swap(connection: Connection, mover: Mover, row: Recorded, now: datetime, values: Mapping[str, Any]) -> bool:
+    """Change one row if nobody else has since it was read; True if it was changed.
+
+    A move that the table of `care.delivery` does not allow is a fault of the program and is not written.
+    """
+    target = Status(values.get("status", row.status))
+    if target != row.status and not allowed(mover, Status(row.status), target):
+        raise AssertionError(f"{mover} may not move a message from {row.status} to {target}")
+    query = (
+        update(messages)
+        .where(messages.c.id == row.id, messages.c.revision == row.revision)
+        .values(**values, revision=messages.c.revision + 1, updated_at=now)
+    )
+    return connection.execute(query).rowcount == 1
+
+
+def entries(connection: Connection, query: Select[Any]) -> list[Entry]:
+    """The rows of a query over the whole table."""
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def packed(words: Text) -> str:
+    """Words as they are sealed."""
+    return json.dumps([words.plain, words.subject, words.html])
+
+
+def unpacked(text: str) -> Text:
+    """Sealed words, opened."""
+    return Text(*json.loads(text))
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        row.id,
+        Kind(row.kind),
+        row.key,
+        row.patient_id,
+        row.contact_id,
+        row.procedure_id,
+        row.step,
+        ChannelName(row.channel),
+        Status(row.status),
+        Reason(row.reason) if row.reason else None,
+        row.held_by,
+        row.not_before,
+        row.due_at,
+        row.valid_until,
+        row.asks,
+        row.trial,
+        row.attempt,
+        row.charged,
+        row.revision,
+        row.sent_at,
+        json.loads(row.told) if row.told else {},
+        row.provider_id,
+        row.code,
+        row.question_closed_at,
+        row.answered,
+        row.planned_at,
+        row.updated_at,
+    )

@@ -1,0 +1,327 @@
+"""Patients, contacts, consents and procedures: facts as the rules see them, identity only on request."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, Table, insert, or_, select, update
+
+from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
+from followup.errors import NotFoundError
+from followup.storage import tables as t
+from followup.storage.agreements import Agreements, Bars
+from followup.storage.ids import new_id, new_short_id
+from followup.storage.seal import Place, Sealer
+
+AnyRow = Any
+"""A row of SQLAlchemy's, whatever columns it has."""
+
+LAST_FOUR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a patient is: for the screens of staff, never for a rule, a log or an error."""
+
+    patient_id: int
+    short_id: str
+    name: str = field(repr=False)
+    birth_date: date = field(repr=False)
+    record_number: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """Somebody to be written to. `number` is E.164, `email` normalised; a landline takes no texts."""
+
+    role: Role
+    name: str = field(repr=False)
+    language: str
+    zone: str
+    number: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    landline: bool = False
+
+
+class Register:
+    """The register, within one transaction."""
+
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
+        self._connection = connection
+        self._sealer = sealer
+
+    # Reading facts
+
+    def patients(self, ids: Collection[int], *, consent_needed: bool = True) -> dict[int, Patient]:
+        """The patients as the rules see them, with every bar that stands on their channels.
+
+        `consent_needed` is False where the clinic relies on the health-care exemption for texts.
+        """
+        rows = self._rows(t.patients, t.patients.c.id, ids)
+        procedures = self._grouped(t.procedures, t.procedures.c.patient_id, ids)
+        contacts = self._grouped(t.contacts, t.contacts.c.patient_id, ids)
+        everybody = [contact for group in contacts.values() for contact in group]
+        bars = Agreements(self._connection, self._sealer).bars(everybody, consent_needed=consent_needed)
+        return {
+            row.id: Patient(
+                row.id,
+                tuple(self._contact(c, bars) for c in contacts[row.id]),
+                tuple(_procedure(p) for p in procedures[row.id]),
+                died=row.died_at is not None,
+                on_hold=row.held_at is not None,
+            )
+            for row in rows
+        }
+
+    def patient(self, patient_id: int, *, consent_needed: bool = True) -> Patient:
+        """One patient; NotFoundError if there is none of that id."""
+        try:
+            return self.patients([patient_id], consent_needed=consent_needed)[patient_id]
+        except KeyError:
+            raise NotFoundError("there is no such patient") from None
+
+    def _rows(self, table: Table, column: Any, ids: Collection[int]) -> list[Row[Any]]:  # noqa: ANN401  any column
+        query = select(table).where(column.in_(sorted(set(ids)))).order_by(table.c.id)
+        return list(self._connection.execute(query))
+
+    def _grouped(self, table: Table, column: Any, ids: Collection[int]) -> dict[int, list[Row[Any]]]:  # noqa: ANN401  any column
+        groups: dict[int, list[Row[Any]]] = defaultdict(list)
+        for row in self._rows(table, column, ids):
+            groups[row._mapping[column]].append(row)  # noqa: SLF001  SQLAlchemy's public name for it
+        return groups
+
+    def _contact(self, row: Row[Any], bars: Bars) -> Contact:
+        return Contact(
+            row.id,
+            Role(row.role),
+            self._open("contacts", "name", row),
+            row.language,
+            ZoneInfo(row.zone),
+            self._open_if("contacts", "number", row),
+            self._open_if("contacts", "email", row),
+            bars.of(row),
+        )
+
+    # Identity
+
+    def identities(self, ids: Collection[int]) -> dict[int, Identity]:
+        """Names and birth dates, for a screen."""
+        return {row.id: self._identity(row) for row in self._rows(t.patients, t.patients.c.id, ids)}
+
+    def _identity(self, row: Row[Any]) -> Identity:
+        birth = date.fromisoformat(self._open("patients", "birth_date", row))
+        name, record = self._open("patients", "name", row), self._open_if("patients", "record_number", row)
+        return Identity(row.id, row.short_id, name, birth, record)
+
+    def find(self, words: str) -> list[int]:
+        """Patients by short id, record number, birth date (YYYY-MM-DD) or the last four digits of a number.
+
+        Nothing is found by a part of a name here: names are sealed, see `find_by_name`.
+        """
+        index = self._sealer.index
+        by_contact = select(t.contacts.c.patient_id).where(
+            or_(
+                t.contacts.c.last_four_index == index("last_four", words),
+                t.contacts.c.number_index == index("number", words),
+            )
+        )
+        query = select(t.patients.c.id).where(
+            or_(
+                t.patients.c.short_id == words.upper(),
+                t.patients.c.record_index == index("record", words),
+                t.patients.c.birth_index == index("birth", words),
+                t.patients.c.id.in_(by_contact),
+            )
+        )
+        return list(self._connection.scalars(query.order_by(t.patients.c.id)))
+
+    def find_by_name(self, part: str) -> list[int]:
+        """Patients whose name contains `part`, whatever its case; every name is opened for it."""
+        wanted = part.casefold()
+        rows = self._connection.execute(select(t.patients.c.id, t.patients.c.name).order_by(t.patients.c.id))
+        return [row.id for row in rows if wanted in self._open("patients", "name", row).casefold()]
+
+    def same_person(self, name: str, birth_date: date, record_number: str | None) -> int | None:
+        """A patient enrolled before: by record number, or by name and birth date."""
+        if record_number:
+            found = self._by(t.patients.c.record_index, "record", record_number)
+            if found:
+                return found[0]
+        for patient_id in self._by(t.patients.c.birth_index, "birth", birth_date.isoformat()):
+            known = self.identities([patient_id])[patient_id]
+            if known.name.casefold() == name.casefold() and not (known.record_number and record_number):
+                return patient_id
+        return None
+
+    def _by(self, column: Any, kind: str, value: str) -> list[int]:  # noqa: ANN401  any column
+        query = select(t.patients.c.id).where(column == self._sealer.index(kind, value))
+        return list(self._connection.scalars(query.order_by(t.patients.c.id)))
+
+    def by_address(self, channel: ChannelName, address: str) -> list[int]:
+        """Everybody who can be reached there: couples and daughters share."""
+        column = t.contacts.c.email_index if channel is ChannelName.EMAIL else t.contacts.c.number_index
+        index = Agreements(self._connection, self._sealer).index_of(channel, address)
+        query = select(t.contacts.c.patient_id).where(column == index)
+        return sorted(set(self._connection.scalars(query)))
+
+    def all_ids(self) -> list[int]:
+        return list(self._connection.scalars(select(t.patients.c.id).order_by(t.patients.c.id)))
+
+    # Writing
+
+    def add_patient(self, name: str, birth_date: date, record_number: str | None, now: datetime) -> int:
+        row = new_id(now)
+        birth = birth_date.isoformat()
+        self._connection.execute(
+            insert(t.patients).values(
+                id=row,
+                short_id=self._free_short_id(),
+                name=self._seal("patients", "name", row, name),
+                record_number=self._seal("patients", "record_number", row, record_number),
+                record_index=self._index("record", record_number),
+                birth_date=self._seal("patients", "birth_date", row, birth),
+                birth_index=self._index("birth", birth),
+                created_at=now,
+            )
+        )
+        return row
+
+    def _free_short_id(self) -> str:
+        while True:
+            candidate = new_short_id()
+            query = select(t.patients.c.id).where(t.patients.c.short_id == candidate)
+            if self._connection.scalar(query) is None:
+                return candidate
+
+    def add_contact(self, patient_id: int, new: NewContact, now: datetime) -> int:
+        row = new_id(now)
+        self._connection.execute(
+            insert(t.contacts).values(
+                id=row,
+                patient_id=patient_id,
+                role=new.role,
+                name=self._seal("contacts", "name", row, new.name),
+                language=new.language,
+                zone=new.zone,
+                landline=new.landline,
+                created_at=now,
+                **self._number(row, new.number),
+                **self._email(row, new.email),
+            )
+        )
+        return row
+
+    def _number(self, row: int, number: str | None) -> dict[str, bytes | None]:
+        return {
+            "number": self._seal("contacts", "number", row, number),
+            "number_index": self._index("number", number),
+            "last_four_index": self._index("last_four", number and number[-LAST_FOUR:]),
+        }
+
+    def _email(self, row: int, email: str | None) -> dict[str, bytes | None]:
+        return {
+            "email": self._seal("contacts", "email", row, email),
+            "email_index": self._index("email", email),
+        }
+
+    def set_number(self, contact_id: int, number: str | None, *, landline: bool) -> None:
+        """A new number; whatever was known to be wrong with the old one does not count against it."""
+        values = self._number(contact_id, number)
+        self.set_contact(contact_id, landline=landline, bad_sms_at=None, **values)
+
+    def set_email(self, contact_id: int, email: str | None) -> None:
+        self.set_contact(contact_id, bad_email_at=None, **self._email(contact_id, email))
+
+    def set_contact(self, contact_id: int, **values: object) -> None:
+        self._connection.execute(update(t.contacts).where(t.contacts.c.id == contact_id).values(**values))
+
+    def set_patient(self, patient_id: int, **values: object) -> None:
+        self._connection.execute(update(t.patients).where(t.patients.c.id == patient_id).values(**values))
+
+    def set_procedure(self, procedure_id: int, **values: object) -> None:
+        """The triggers note the patient as stale; the verb that calls this replans in the same transaction."""
+        query = update(t.procedures).where(t.procedures.c.id == procedure_id)
+        self._connection.execute(query.values(**values))
+
+    def add_procedure(self, patient_id: int, plan: str, on: date, now: datetime, **values: object) -> int:
+        row = new_id(now)
+        self._connection.execute(
+            insert(t.procedures).values(
+                id=row, patient_id=patient_id, plan=plan, on_date=on, planned_on=on, enrolled_at=now, **values
+            )
+        )
+        return row
+
+    # Stale patients
+
+    def stale(self, limit: int) -> list[int]:
+        return list(self._connection.scalars(select(t.stale.c.patient_id).limit(limit)))
+
+    def unconfirmed_dates(self, patient_id: int) -> list[tuple[int, date, date]]:
+        """Procedures whose date another program changed: id, the date planned with, the date now recorded."""
+        p = t.procedures.c
+        query = select(p.id, p.planned_on, p.on_date).where(
+            p.patient_id == patient_id, p.planned_on.is_not(None), p.planned_on != p.on_date
+        )
+        return [(row.id, row.planned_on, row.on_date) for row in self._connection.execute(query)]
+
+    def mark_stale(self, patient_id: int) -> None:
+        if self._connection.scalar(select(t.stale).where(t.stale.c.patient_id == patient_id)) is None:
+            self._connection.execute(insert(t.stale).values(patient_id=patient_id))
+
+    def mark_fresh(self, patient_ids: Collection[int]) -> None:
+        self._connection.execute(t.stale.delete().where(t.stale.c.patient_id.in_(patient_ids)))
+
+    def not_home(self, since: date, before: date) -> list[int]:
+        """Procedures done from `since` to the day before `before` of which nobody has said where they ended."""
+        p = t.procedures.c
+        query = select(p.id).where(
+            p.on_date >= since,
+            p.on_date < before,
+            p.discharged_at.is_(None),
+            p.cancelled_at.is_(None),
+        )
+        return list(self._connection.scalars(query.order_by(p.on_date, p.id)))
+
+    def owner_of(self, procedure_id: int) -> int:
+        """The patient of a procedure; NotFoundError if there is no such procedure."""
+        query = select(t.procedures.c.patient_id).where(t.procedures.c.id == procedure_id)
+        found = self._connection.scalar(query)
+        if found is None:
+            raise NotFoundError("there is no such procedure")
+        return int(found)
+
+    # Sealing
+
+    def _seal(self, table: str, column: str, row: int, text: str | None) -> bytes | None:
+        return None if text is None else self._sealer.seal(Place(table, column, row), text)
+
+    def _index(self, kind: str, text: str | None) -> bytes | None:
+        return None if text is None else self._sealer.index(kind, text)
+
+    def _open(self, table: str, column: str, row: AnyRow) -> str:
+        return self._sealer.open(Place(table, column, row.id), row._mapping[column])  # noqa: SLF001  SQLAlchemy's public name for it
+
+    def _open_if(self, table: str, column: str, row: AnyRow) -> str | None:
+        return None if row._mapping[column] is None else self._open(table, column, row)  # noqa: SLF001  SQLAlchemy's public name for it
+
+
+def _procedure(row: Row[Any]) -> Procedure:
+    """While a date changed by another program waits for a person's yes, the date planned with still holds."""
+    on = row.planned_on or row.on_date
+    return Procedure(
+        row.id,
+        row.plan,
+        on,
+        row.enrolled_at,
+        row.discharged_at,
+        bool(row.in_hospital),
+        row.cancelled_at,
+        row.baseline_pain,
+        date_in_question=on != row.on_date,
+    )

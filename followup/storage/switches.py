@@ -1,0 +1,66 @@
+"""Small facts about the whole practice: paused, live, when the last tick was. One row each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select
+
+from followup.care.people import ChannelName
+from followup.storage.tables import switches
+
+
+class Switch(StrEnum):
+    """Every switch there is."""
+
+    LIVE = "live"
+    PAUSED = "paused"
+    SMS_PAUSED = "paused_sms"
+    EMAIL_PAUSED = "paused_email"
+    TICKED = "ticked"
+    INBOUND_READ = "inbound_read"
+    TEST_HEARD = "test_heard"
+    AGREEMENTS = "agreements"
+    CAMPAIGN = "campaign"
+
+
+PAUSES = {ChannelName.SMS: Switch.SMS_PAUSED, ChannelName.EMAIL: Switch.EMAIL_PAUSED}
+
+
+class Setting(NamedTuple):
+    """What a switch was set to, when (UTC) and by whom."""
+
+    value: str
+    at: datetime
+    by: str
+
+
+class Switches:
+    """The switches, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, switch: Switch) -> Setting | None:
+        row = self._connection.execute(select(switches).where(switches.c.name == switch)).one_or_none()
+        return Setting(row.value, row.at, row.by) if row else None
+
+    def all(self) -> dict[Switch, Setting]:
+        rows = self._connection.execute(select(switches))
+        return {Switch(row.name): Setting(row.value, row.at, row.by) for row in rows}
+
+    def set(self, switch: Switch, value: str, now: datetime, by: str) -> None:
+        self.clear(switch)
+        self._connection.execute(switches.insert().values(name=switch, value=value, at=now, by=by))
+
+    def clear(self, switch: Switch) -> None:
+        self._connection.execute(delete(switches).where(switches.c.name == switch))
+
+    def paused_channels(self) -> tuple[ChannelName, ...]:
+        """The channels that must not send now; all of them while everything is paused."""
+        found = self.all()
+        if Switch.PAUSED in found:
+            return tuple(ChannelName)
+        return tuple(channel for channel, switch in PAUSES.items() if switch in found)

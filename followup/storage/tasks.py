@@ -1,0 +1,159 @@
+"""What waits for a person: one open task per patient and kind, open until somebody closes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from followup.care.task import Level, NewTask, TaskKind
+from followup.errors import NotFoundError, RefusedError
+from followup.storage.seal import Place, Sealer
+from followup.storage.tables import task_numbers, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task. `detail` is what the person needs to know; private, like `note`."""
+
+    number: int
+    kind: TaskKind
+    level: Level
+    patient_id: int | None
+    message_id: int | None
+    opened_at: datetime
+    due_at: datetime
+    times: int
+    detail: Mapping[str, Any] = field(repr=False)
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    note: str | None = field(default=None, repr=False)
+
+
+class Tasks:
+    """The worklist, within one transaction."""
+
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
+        self._connection = connection
+        self._sealer = sealer
+
+    def open(self, new: NewTask, now: datetime) -> int:
+        """Open a task, or join the open one of that patient and kind; returns its number."""
+        same = (tasks.c.kind == new.kind, tasks.c.closed_at.is_(None), tasks.c.patient_id == new.patient_id)
+        row = self._connection.execute(select(tasks).where(*same)).one_or_none()
+        return self._join(row, new) if row else self._insert(new, now)
+
+    def _join(self, row: Row[Any], new: NewTask) -> int:
+        """The newest detail counts; the earliest deadline stays."""
+        task = self._task(row)
+        kept = [*task.detail.get("earlier", []), {k: v for k, v in task.detail.items() if k != "earlier"}]
+        detail = dict(new.detail) | {"earlier": kept} if new.detail else dict(task.detail)
+        self._connection.execute(
+            update(tasks)
+            .where(tasks.c.number == task.number)
+            .values(
+                times=tasks.c.times + 1,
+                due_at=min(task.due_at, new.due_at),
+                message_id=new.message_id or task.message_id,
+                detail=self._sealed("detail", task.number, json.dumps(detail)),
+            )
+        )
+        return task.number
+
+    def _insert(self, new: NewTask, now: datetime) -> int:
+        number = self._next_number()
+        self._connection.execute(
+            insert(tasks).values(
+                number=number,
+                kind=new.kind,
+                level=new.kind.level,
+                patient_id=new.patient_id,
+                message_id=new.message_id,
+                opened_at=now,
+                due_at=new.due_at,
+                times=1,
+                detail=self._sealed("detail", number, json.dumps(dict(new.detail))),
+            )
+        )
+        return number
+
+    def _next_number(self) -> int:
+        """Small numbers, since they are typed and texted; SQLite has one writer and needs no sequence."""
+        if self._connection.dialect.name == "postgresql":
+            return int(self._connection.scalar(select(task_numbers.next_value())) or 0)
+        return int(self._connection.scalar(select(func.coalesce(func.max(tasks.c.number), 0))) or 0) + 1
+
+    def get(self, number: int) -> Task:
+        """NotFoundError if there is no task of that number."""
+        row = self._connection.execute(select(tasks).where(tasks.c.number == number)).one_or_none()
+        if row is None:
+            raise NotFoundError(f"there is no task {number}")
+        return self._task(row)
+
+    def open_tasks(self, patient_id: int | None = None) -> list[Task]:
+        """What waits, the most urgent and oldest first; of one patient, if given."""
+        query = select(tasks).where(tasks.c.closed_at.is_(None))
+        if patient_id is not None:
+            query = query.where(tasks.c.patient_id == patient_id)
+        found = [self._task(row) for row in self._connection.execute(query)]
+        return sorted(found, key=lambda task: (list(Level).index(task.level), task.due_at, task.number))
+
+    def of_message(self, message_id: int) -> list[Task]:
+        query = select(tasks).where(tasks.c.message_id == message_id).order_by(tasks.c.number)
+        return [self._task(row) for row in self._connection.execute(query)]
+
+    def closed_since(self, moment: datetime) -> list[Task]:
+        query = select(tasks).where(tasks.c.closed_at >= moment).order_by(tasks.c.closed_at)
+        return [self._task(row) for row in self._connection.execute(query)]
+
+    def alerts(self, patient_ids: list[int]) -> set[int]:
+        """Those of the patients about whom an alert is open."""
+        kinds = [kind for kind in TaskKind if kind.about_patient]
+        query = select(tasks.c.patient_id).where(
+            tasks.c.closed_at.is_(None), tasks.c.kind.in_(kinds), tasks.c.patient_id.in_(patient_ids)
+        )
+        return set(self._connection.scalars(query))
+
+    def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:
+        """Close it; RefusedError if it is closed already."""
+        task = self.get(number)
+        if task.closed_at is not None:
+            raise RefusedError(f"task {number} is closed already")
+        self._connection.execute(
+            update(tasks)
+            .where(tasks.c.number == number)
+            .values(closed_at=now, closed_by=by, note=self._sealed("note", number, note) if note else None)
+        )
+        return task
+
+    def reopen(self, number: int) -> None:
+        """Open a closed task again; RefusedError if one of its kind is open for the patient by now."""
+        task = self.get(number)
+        if any(t.kind is task.kind and t.patient_id == task.patient_id for t in self.open_tasks()):
+            raise RefusedError(f"another task of this kind is open for the patient; task {number} stays closed")
+        query = update(tasks).where(tasks.c.number == number)
+        self._connection.execute(query.values(closed_at=None, closed_by=None, note=None))
+
+    def _sealed(self, column: str, number: int, text: str) -> bytes:
+        return self._sealer.seal(Place("tasks", column, number), text)
+
+    def _task(self, row: Row[Any]) -> Task:
+        note = row.note and self._sealer.open(Place("tasks", "note", row.number), row.note)
+        return Task(
+            row.number,
+            TaskKind(row.kind),
+            Level(row.level),
+            row.patient_id,
+            row.message_id,
+            row.opened_at,
+            row.due_at,
+            row.times,
+            json.loads(self._sealer.open(Place("tasks", "detail", row.number), row.detail)),
+            row.closed_at,
+            row.closed_by,
+            note,
+        )
