@@ -91,9 +91,7 @@ class Rejected(DeliveryError):  # noqa: N818  outcomes are named for what happen
     cannot be reached on this channel by anybody.
     """
 
-    def __init__(
-        self, reason: str, code: str = "", *, opted_out: bool = False, bad_address: bool = False
-    ) -> None:
+    def __init__(self, reason: str, code: str = "", *, opted_out: bool = False, bad_address: bool = False) -> None:
         super().__init__(reason, code)
         self.opted_out = opted_out
         self.bad_address = bad_address

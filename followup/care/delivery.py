@@ -105,6 +105,8 @@ def _moves() -> tuple[Move, ...]:
         (s.ACCEPTED, (s.SENT, s.DELIVERED, s.UNDELIVERED), r, "the provider's receipt says so"),
         (s.SENT, (s.DELIVERED, s.UNDELIVERED), r, "the provider's receipt says so"),
         (s.ACCEPTED, (s.DELIVERED, s.UNDELIVERED), Mover.WORKLIST, "a person closed its call task"),
+        (s.IN_DOUBT, (s.DELIVERED,), Mover.WORKLIST, "a person has told the patient, or learned that it arrived"),
+        (s.IN_DOUBT, (s.UNRESOLVED,), Mover.WORKLIST, "a person closed its task without finding out"),
     ]
     return tuple(
         Move(source, target, mover, sentence)
@@ -142,6 +144,7 @@ class Reason(StrEnum):
     NOT_HOME = "not_home"
     ON_HOLD = "on_hold"
     IN_HOSPITAL = "in_hospital"
+    DATE_IN_QUESTION = "date_in_question"
     NO_ADDRESS = "no_address"
     NO_CONSENT = "no_consent"
     OPTED_OUT = "opted_out"
@@ -158,6 +161,7 @@ class Reason(StrEnum):
     ALERT_OPEN = "alert_open"
     ANSWERED = "answered"
     NOT_ASKED = "not_asked"
+    QUESTION_CLOSED = "question_closed"
     NO_ROOM = "no_room"
     NO_STAFFED_HOUR = "no_staffed_hour"
     TOO_LATE = "too_late"
@@ -198,6 +202,9 @@ _WHY = {
     Reason.NOT_HOME: _Why(Status.CANCELLED, "nobody has recorded that the patient is home", by_facts=True),
     Reason.ON_HOLD: _Why(Status.SUPPRESSED, "the patient is on hold", by_facts=True),
     Reason.IN_HOSPITAL: _Why(Status.SUPPRESSED, "the patient is recorded as in hospital", by_facts=True),
+    Reason.DATE_IN_QUESTION: _Why(
+        Status.SUPPRESSED, "its date was changed by another program and waits for a person's yes", by_facts=True
+    ),
     Reason.NO_ADDRESS: _Why(Status.SUPPRESSED, "no number or address is known for it", by_facts=True),
     Reason.NO_CONSENT: _Why(Status.SUPPRESSED, "no consent to this channel is recorded", by_facts=True),
     Reason.OPTED_OUT: _Why(Status.SUPPRESSED, "this number or address has opted out", by_facts=True),
@@ -212,7 +219,7 @@ _WHY = {
         Status.SUPERSEDED, "a later procedure of the same plan says it instead", by_facts=True
     ),
     Reason.STILL_RESTRICTED: _Why(
-        Status.SUPERSEDED, "another procedure still forbids what it would allow", by_facts=True
+        Status.SUPERSEDED, "a procedure still forbids what it would allow", by_facts=True
     ),
     Reason.SAID_ONCE: _Why(Status.SUPERSEDED, "another procedure says the same that day", by_facts=True),
     Reason.CAP: _Why(Status.SUPPRESSED, "it would have been one text too many", by_facts=True),
@@ -220,6 +227,9 @@ _WHY = {
     Reason.ALERT_OPEN: _Why(Status.SUPPRESSED, "an alert of this patient is open", by_facts=True),
     Reason.ANSWERED: _Why(Status.SUPPRESSED, "the question was answered", by_facts=True),
     Reason.NOT_ASKED: _Why(Status.SUPPRESSED, "the question it repeats was not asked", by_facts=True),
+    Reason.QUESTION_CLOSED: _Why(
+        Status.SUPPRESSED, "the question it repeats closes before it could go", by_facts=True
+    ),
     Reason.NO_ROOM: _Why(Status.SUPPRESSED, "its time had passed when it was planned", by_facts=True),
     Reason.NO_STAFFED_HOUR: _Why(
         Status.SUPPRESSED, "no hour is both staffed and open while it holds", by_facts=True
@@ -255,11 +265,15 @@ JITTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the provider says became of one message: its own id, our status, its code if it gives one."""
+    """What the provider says became of one message: its own id, our status, its code if it gives one.
+
+    `bad_address`: its code means that nobody can be reached there on this channel.
+    """
 
     provider_id: str
     status: Status
     code: str = ""
+    bad_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +299,7 @@ class Outcome:
 class Attempt:
     """What `judge` must know of the attempt: the message, how often it was charged, its due time and its end.
 
-    `defer` moves a moment into the send window of the contact.
+    `message` is its id; moments are UTC.
     """
 
     message: int
@@ -298,7 +312,9 @@ def judge(attempt: Attempt, result: Receipt | DeliveryError, now: datetime) -> O
     """The verdict on one attempt. A retry's `due_at` has yet to pass through the send window."""
     match result:
         case Receipt():
-            return Outcome(result.status, provider_id=result.provider_id, code=result.code)
+            # Whatever else it may say already is for the receipts that follow: here it was taken.
+            taken = Status.SENT if result.status is Status.SENT else Status.ACCEPTED
+            return Outcome(taken, provider_id=result.provider_id, code=result.code)
         case Rejected():
             reason = Reason.OPTED_OUT if result.opted_out else Reason.REFUSED
             return Outcome(
@@ -317,20 +333,17 @@ def judge(attempt: Attempt, result: Receipt | DeliveryError, now: datetime) -> O
 
 
 def _again(attempt: Attempt, reason: Reason, error: DeliveryError, now: datetime, *, charged: bool) -> Outcome:
-    if attempt.charged_before + charged >= MOST_ATTEMPTS:
+    blocked = isinstance(error, SenderBlocked)
+    if charged and attempt.charged_before + 1 >= MOST_ATTEMPTS:
         return Outcome(Status.FAILED, Reason.ATTEMPTS_SPENT, code=error.code)
     wait = back_off(attempt, now)
     if isinstance(error, Unavailable) and error.retry_after:
         wait = max(wait, error.retry_after)
-    if now + wait + LEAST_ROOM >= attempt.valid_until:
-        return Outcome(Status.EXPIRED, Reason.TOO_LATE, code=error.code, charged=charged)
+    due_at = now + wait
+    if due_at + LEAST_ROOM > attempt.valid_until:
+        return Outcome(Status.EXPIRED, Reason.TOO_LATE, code=error.code, charged=charged, pauses_sender=blocked)
     return Outcome(
-        Status.RETRY_WAIT,
-        reason,
-        code=error.code,
-        due_at=now + wait,
-        charged=charged,
-        pauses_sender=isinstance(error, SenderBlocked),
+        Status.RETRY_WAIT, reason, code=error.code, due_at=due_at, charged=charged, pauses_sender=blocked
     )
 
 

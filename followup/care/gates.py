@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from followup.care.delivery import SET_ASIDE, Reason
-from followup.care.local_time import defer_question, instant, local_day
+from followup.care.local_time import instant, local_day
 from followup.care.message import LEAST_ROOM, Held, Recorded
 from followup.care.people import ChannelName, Contact, Patient
 from followup.care.plan import Step
-from followup.care.practice import Practice
+from followup.care.practice import QUESTION_OPEN_FOR, Caps, Practice
+from followup.care.rows import may_still_go, perhaps_said
 from followup.care.standing import held_by_facts
 
 WEEK = timedelta(days=7)
@@ -40,8 +41,10 @@ Verdict = Go | Later | Held
 class Surroundings:
     """What else is true at the moment of sending.
 
-    `texts` are the moments at which this number was last texted, for whichever patient; `question_until` is when
-    the contact's open question closes; `listening` whether answers on this channel are being read.
+    `texts` are the moments at which this number was last texted, for whichever patient. `question_until` is when
+    the patient's open question closes, another than the one this row asks or repeats. `listening` tells whether
+    answers on this channel are being read. `nudged` is, for a nudge, the row of the question it repeats: the one
+    that was asked, if any was.
     """
 
     now: datetime
@@ -49,20 +52,19 @@ class Surroundings:
     alert_open: bool = False
     question_until: datetime | None = None
     texts: Sequence[datetime] = ()
+    nudged: Recorded | None = None
 
 
 def may_send(row: Recorded, patient: Patient, practice: Practice, around: Surroundings) -> Verdict:
-    """The verdict on one due reminder. Facts come first, time next, then answers and caps."""
+    """The verdict on one due reminder. What forbids it comes first, what delays it next."""
     step = _step(row, patient, practice)
     if step is None:
         return Held(Reason.NO_LONGER_PLANNED)
     contact = patient.contact(row.key.contact)
-    if held := held_by_facts(row.key, step, around.now, patient, practice):
-        return held
     return (
-        _time(row, contact, practice, around.now)
-        or _answerable(row, step, contact, practice, around)
-        or _caps(row, step, contact, practice, around)
+        held_by_facts(row.key, step, around.now, patient, practice)
+        or _held_now(row, step, around)
+        or _later(row, step, contact, practice, around)
         or Go(min(row.valid_until, _closing(row, contact, practice, around.now)))
     )
 
@@ -75,64 +77,88 @@ def _step(row: Recorded, patient: Patient, practice: Practice) -> Step | None:
         return None
 
 
-def _time(row: Recorded, contact: Contact, practice: Practice, now: datetime) -> Verdict | None:
-    if now + LEAST_ROOM > row.valid_until:
+def _held_now(row: Recorded, step: Step, around: Surroundings) -> Held | None:
+    """What forbids it at this moment, though not by the recorded facts."""
+    if around.now + LEAST_ROOM > row.valid_until:
         return Held(Reason.TOO_LATE)
-    earliest = max(now, row.not_before, row.due_at)
-    opening = practice.window.defer(earliest, contact.zone)
-    if opening == earliest and practice.window.closes(opening, contact.zone) < opening + LEAST_ROOM:
-        opening = practice.window.defer(practice.window.closes(opening, contact.zone), contact.zone)
-    return _later(row, opening, now, Reason.NOT_SENT_YET)
+    if step.unless_alert and around.alert_open:
+        return Held(Reason.ALERT_OPEN)
+    if step.asks and not around.listening and row.key.channel is not ChannelName.PHONE:
+        return Held(Reason.NOBODY_LISTENS)
+    return _held_nudge(step, around) if step.nudges else None
 
 
-def _later(row: Recorded, moment: datetime, now: datetime, reason: Reason) -> Verdict | None:
-    """Not before `moment`; the end of the row if that is too late, None if it is now.
+def _held_nudge(step: Step, around: Surroundings) -> Held | None:
+    """A nudge repeats a question that was asked, still waits for its answer, and will when the nudge is due."""
+    question = around.nudged
+    if question and question.answered:
+        return Held(Reason.ANSWERED)
+    if question is None or not (perhaps_said(question) or may_still_go(question)):
+        return Held(Reason.NOT_ASKED)
+    asked_at = _asked_at(question, around.now)
+    closes = question.question_closed_at or asked_at + QUESTION_OPEN_FOR
+    latest = max(around.now, asked_at + (step.after or timedelta()))
+    return Held(Reason.QUESTION_CLOSED) if latest + LEAST_ROOM > closes else None
 
-    A wait that belongs to the reminder itself ends as too late; a rule that holds it up ends it by its own name.
+
+def _asked_at(question: Recorded, now: datetime) -> datetime:
+    """When the question went, or may go at the soonest."""
+    if question.sent_at and perhaps_said(question):
+        return question.sent_at
+    return max(question.due_at, now)
+
+
+_Wait = tuple[datetime, Reason]
+
+
+def _later(
+    row: Recorded, step: Step, contact: Contact, practice: Practice, around: Surroundings
+) -> Later | Held | None:
+    """The first moment at which nothing is in the way; None if that is now.
+
+    A wait of the reminder's own ends it as too late; a rule that holds it up ends it by its own name.
     """
-    if moment <= now:
+    waits = [(around.now, Reason.NOT_SENT_YET), *_waits(row, step, contact, practice, around)]
+    moment, reason = max(waits, key=lambda wait: wait[0])
+    try:
+        opening = practice.opening(step, moment, contact.zone)
+    except ValueError:
+        return Held(Reason.NO_STAFFED_HOUR)
+    if opening <= around.now:
         return None
-    if moment + LEAST_ROOM <= row.valid_until:
-        return Later(moment, reason)
+    if step.asks and opening > practice.window.defer(moment, contact.zone):
+        reason = Reason.NO_STAFFED_HOUR
+    if opening + LEAST_ROOM <= row.valid_until:
+        return Later(opening, reason)
     return Held(reason if reason.status in SET_ASIDE else Reason.TOO_LATE)
 
 
-def _answerable(
+def _waits(
     row: Recorded, step: Step, contact: Contact, practice: Practice, around: Surroundings
-) -> Verdict | None:
-    if step.unless_alert and around.alert_open:
-        return Held(Reason.ALERT_OPEN)
-    waits = step.unless_alert or (step.asks and not step.nudges)
-    if waits and around.question_until and around.question_until > around.now:
-        return _later(row, around.question_until, around.now, Reason.QUESTION_OPEN)
-    if not step.asks or row.key.channel is ChannelName.PHONE:
-        return None
-    if not around.listening:
-        return Held(Reason.NOBODY_LISTENS)
-    return _later(row, _staffed(step, contact, practice, around.now), around.now, Reason.NO_STAFFED_HOUR)
+) -> Iterator[_Wait]:
+    yield max(row.not_before, row.due_at), Reason.NOT_SENT_YET
+    if around.nudged and step.nudges:
+        yield _asked_at(around.nudged, around.now) + (step.after or timedelta()), Reason.NOT_SENT_YET
+    until = around.question_until
+    if until and until > around.now:
+        if step.unless_alert:
+            day = local_day(until, contact.zone) + timedelta(days=1)
+            yield instant(day, step.at, contact.zone), Reason.QUESTION_OPEN
+        elif step.opens_question:
+            yield until, Reason.QUESTION_OPEN
+    if row.key.channel is ChannelName.SMS:
+        free = _free_day(contact, practice.caps, around)
+        if free > local_day(around.now, contact.zone):
+            yield instant(free, step.at, contact.zone), Reason.CAP
 
 
-def _staffed(step: Step, contact: Contact, practice: Practice, now: datetime) -> datetime:
-    return defer_question(now, step.at, contact.zone, practice.window, practice.staffed)
-
-
-def _caps(row: Recorded, step: Step, contact: Contact, practice: Practice, around: Surroundings) -> Verdict | None:
-    """The caps count by number, so that two patients who share a phone share its caps."""
-    if row.key.channel is not ChannelName.SMS:
-        return None
-    today = local_day(around.now, contact.zone)
+def _free_day(contact: Contact, caps: Caps, around: Surroundings) -> date:
+    """The first day, from today on, on which one more text keeps the caps of this number."""
     days = [local_day(moment, contact.zone) for moment in around.texts]
-    full_today = days.count(today) >= practice.caps.per_day
-    full_week = sum(day > today - WEEK for day in days) >= practice.caps.per_7_days
-    if not full_today and not full_week:
-        return None
-    tomorrow = _next_day(step, contact, practice, around.now)
-    return _later(row, tomorrow, around.now, Reason.CAP)
-
-
-def _next_day(step: Step, contact: Contact, practice: Practice, now: datetime) -> datetime:
-    day = local_day(now, contact.zone) + timedelta(days=1)
-    return practice.window.defer(instant(day, step.at, contact.zone), contact.zone)
+    day = local_day(around.now, contact.zone)
+    while days.count(day) >= caps.per_day or sum(d > day - WEEK for d in days) >= caps.per_7_days:
+        day += timedelta(days=1)
+    return day
 
 
 def _closing(row: Recorded, contact: Contact, practice: Practice, now: datetime) -> datetime:

@@ -32,17 +32,16 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> datetime:
     A time that occurs twice is the first of the two; a time that the clocks skip is the first moment after the
     gap, even where a whole day was skipped (Apia, 2011-12-30).
     """
-    naive = datetime.combine(day, wall)
+    naive = datetime.combine(day, wall).replace(fold=0)
     moment = naive.replace(tzinfo=zone).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) == naive:
         return moment
-    return _end_of_gap(naive, zone)
+    # Read with the later offset a skipped time lies before the gap, with the earlier one after it.
+    return _jump(naive.replace(tzinfo=zone, fold=1).astimezone(UTC), moment, zone)
 
 
-def _end_of_gap(naive: datetime, zone: ZoneInfo) -> datetime:
-    """The transition itself, found by halving: read with the later offset it lies before the gap, and after."""
-    before = naive.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    after = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
+def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The moment between the two at which the clocks jump, found by halving."""
     old = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) // 2
@@ -51,6 +50,20 @@ def _end_of_gap(naive: datetime, zone: ZoneInfo) -> datetime:
         else:
             after = middle
     return after.replace(microsecond=0)
+
+
+def _jumps(day: date, zone: ZoneInfo) -> list[datetime]:
+    """The moments of `day` at which the clocks jump: none, or one."""
+    start, end = instant(day, time.min, zone), instant(day + timedelta(days=1), time.min, zone)
+    same = start.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset()
+    return [] if same else [_jump(start, end, zone)]
+
+
+def _showings(day: date, wall: time, zone: ZoneInfo) -> list[datetime]:
+    """When clocks show `wall` on `day`: twice, on a night they go back."""
+    first = instant(day, wall, zone)
+    again = datetime.combine(day, wall).replace(tzinfo=zone, fold=1).astimezone(UTC)
+    return [first, again] if again > first else [first]
 
 
 def _days_from(day: date) -> Iterator[date]:
@@ -91,21 +104,19 @@ class SendWindow:
 
     def closes(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """The end of the open hours that `moment` lies in; `moment` itself when it lies outside."""
-        interval = self.hours.get(local_day(moment, zone).weekday())
-        if interval is None or not _shows(moment, interval, zone):
-            return moment
         day = local_day(moment, zone)
-        end = interval[1]
-        closing = instant(day + timedelta(days=1) if end == time.min else day, end, zone)
-        # On the night clocks go back, the first showing of the end may already lie behind the moment.
-        return max(closing, moment)
+        if not self.contains(moment, zone):
+            return moment
+        end = self.hours[day.weekday()][1]
+        ends = _showings(day + timedelta(days=1) if end == time.min else day, end, zone)
+        # Clocks that go back may show a closed hour again before the end is reached.
+        jumps = [m for m in _jumps(day, zone) if not self.contains(m, zone)]
+        return min(m for m in (*ends, *jumps) if m > moment)
 
     def _openings(self, day: date, zone: ZoneInfo) -> list[datetime]:
+        """Every moment of `day` at which a closed hour may give way to an open one."""
         interval = self.hours.get(day.weekday())
-        if interval is None:
-            return []
-        again = datetime.combine(day, interval[0]).replace(tzinfo=zone, fold=1).astimezone(UTC)
-        return [instant(day, interval[0], zone), again]
+        return [*(_showings(day, interval[0], zone) if interval else ()), *_jumps(day, zone)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +139,33 @@ class StaffedHours:
         """
         for day in _days_from(local_day(moment, self.zone)):
             for start, end in self._intervals(day):
-                if moment <= max(start, end - ahead):
-                    return max(moment, start)
+                found = max(moment, start)
+                if found == start or (found < end and self._stays(found, found + ahead)):
+                    return found
         raise ValueError("these hours are never staffed")
 
+    def _stays(self, moment: datetime, until: datetime) -> bool:
+        """Whether somebody is there from `moment` to `until`, midnight between two shifts included."""
+        while moment < until:
+            shifts = self._intervals(local_day(moment, self.zone))
+            end = next((end for start, end in shifts if start <= moment < end), None)
+            if end is None:
+                return False
+            moment = end
+        return True
+
     def _intervals(self, day: date) -> list[tuple[datetime, datetime]]:
+        """The shifts of one day in order; those that touch are one, one that the clocks skip is none."""
         if day in self.holidays:
             return []
-        return [
-            (instant(day, start, self.zone), self._end(day, end))
-            for start, end in self.hours.get(day.weekday(), ())
-        ]
+        shifts = self.hours.get(day.weekday(), ())
+        merged: list[tuple[datetime, datetime]] = []
+        for start, end in sorted((instant(day, start, self.zone), self._end(day, end)) for start, end in shifts):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(merged[-1][1], end)
+            elif start < end:
+                merged.append((start, end))
+        return merged
 
     def _end(self, day: date, end: time) -> datetime:
         return instant(day + timedelta(days=1) if end == time.min else day, end, self.zone)

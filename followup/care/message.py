@@ -104,8 +104,8 @@ class Held:
 class Recorded:
     """One reminder's row as it stands in the outbox.
 
-    `sent_at` is when its last attempt began. `question_closed_at` is set once an asked question was answered or
-    given up; `answered` tells the two apart.
+    `sent_at` is when its last attempt began. `asks` is the step's `opens_question`: a nudge has none of its own.
+    `question_closed_at` is set once an asked question was answered or given up; `answered` tells the two apart.
     """
 
     id: int

@@ -80,7 +80,8 @@ class Procedure:
     """What was done to a patient on a local date.
 
     `on` is day 0 in the local calendar; `discharged_at` is when they went home (UTC), None while nobody has said
-    so; `in_hospital` is recorded when they stayed overnight or were readmitted.
+    so; `in_hospital` is recorded when they stayed overnight or were readmitted; `date_in_question` while
+    a date that another program changed waits for a person's yes.
     """
 
     id: int
@@ -91,6 +92,7 @@ class Procedure:
     in_hospital: bool = False
     cancelled_at: datetime | None = None
     baseline_pain: int | None = None
+    date_in_question: bool = False
 
     @property
     def standing(self) -> bool:
@@ -133,11 +135,9 @@ class Patient:
 
     def recipients(self, *, of_question: bool) -> tuple[Contact, ...]:
         """Who is written to: everybody, but a question goes to the patient alone where they can be asked."""
-        reachable = tuple(c for c in self.contacts if _reachable(c))
-        if not of_question:
-            return reachable or self.contacts[:1]
-        patients = tuple(c for c in reachable if c.role is Role.PATIENT)
-        return patients or reachable[:1] or self.contacts[:1]
+        ordered = sorted(self.contacts, key=lambda c: (c.role is not Role.PATIENT, c.id))
+        reachable = tuple(c for c in ordered if _reachable(c)) or tuple(ordered[:1])
+        return reachable[:1] if of_question else reachable
 
 
 def _reachable(contact: Contact) -> bool:

@@ -68,6 +68,11 @@ class Step:
     critical: bool = False
     unless_alert: bool = False
 
+    @property
+    def opens_question(self) -> bool:
+        """Whether it waits for an answer of its own; a nudge only repeats a question that is open."""
+        return self.asks is not None and self.nudges is None
+
 
 @dataclass(frozen=True, slots=True)
 class CarePlan:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from followup.care.local_time import SendWindow, StaffedHours
-from followup.care.plan import CarePlan
+from followup.care.local_time import LONGEST_SEARCH, SendWindow, StaffedHours, defer_question
+from followup.care.message import LEAST_ROOM
+from followup.care.plan import CarePlan, Step
 
 QUESTION_OPEN_FOR = timedelta(hours=48)
 """A question nobody answers is closed, with a task, after this time (CARE.md §4)."""
@@ -24,6 +25,7 @@ class Caps:
 
     per_day: int = 2
     per_7_days: int = 6
+    consent_needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +37,20 @@ class Practice:
     staffed: StaffedHours
     plans: Mapping[str, CarePlan]
     caps: Caps = field(default_factory=Caps)
+
+    def opening(self, step: Step, moment: datetime, zone: ZoneInfo) -> datetime:
+        """The first moment from `moment` on at which `step` may go to somebody in `zone`.
+
+        In the send window with room to send, and for a question in a staffed hour. Raises ValueError if never.
+        """
+        for _ in range(LONGEST_SEARCH):
+            found = self._next(step, moment, zone)
+            moment = self.window.closes(found, zone)
+            if found + LEAST_ROOM <= moment:
+                return found
+        raise ValueError("this send window leaves no room to send")
+
+    def _next(self, step: Step, moment: datetime, zone: ZoneInfo) -> datetime:
+        if step.asks:
+            return defer_question(moment, step.at, zone, self.window, self.staffed)
+        return self.window.defer(moment, zone)

@@ -6,11 +6,12 @@ Reconciling twice changes nothing. What was claimed, sent or settled is never to
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from followup.care.delivery import ON_THE_WIRE, SET_ASIDE, UNSENT, Reason, Status
+from followup.care.delivery import ON_THE_WIRE, UNSENT, Reason, Status
 from followup.care.message import LEAST_ROOM, Held, Recorded
+from followup.care.rows import may_reopen
 from followup.care.timeline import Reminder
 
 
@@ -71,9 +72,9 @@ def reconcile(planned: Iterable[Reminder], recorded: Iterable[Recorded], now: da
         held = reminder.held if reminder else Held(Reason.NO_LONGER_PLANNED)
         if row.status in UNSENT and held:
             end.append(Ending(row, held))
-        elif row.status in UNSENT and reminder and _times_differ(row, reminder):
-            move.append(Move(row, reminder))
-        elif row.status in SET_ASIDE and _may_change(row):
+        elif row.status in UNSENT and reminder:
+            move += _moved(row, reminder)
+        elif may_reopen(row):
             if held is None and reminder and _still_fits(reminder, now):
                 reopen.append(Move(row, reminder))
             elif held and (row.reason, row.held_by) != (held.reason, held.by):
@@ -85,14 +86,7 @@ def reconcile(planned: Iterable[Reminder], recorded: Iterable[Recorded], now: da
 
 def _in_time(reminder: Reminder, now: datetime) -> Reminder:
     if reminder.goes and not _still_fits(reminder, now):
-        return Reminder(
-            reminder.key,
-            reminder.step,
-            reminder.not_before,
-            reminder.due_at,
-            reminder.valid_until,
-            Held(Reason.NO_ROOM),
-        )
+        return replace(reminder, held=Held(Reason.NO_ROOM))
     return reminder
 
 
@@ -100,14 +94,10 @@ def _still_fits(reminder: Reminder, now: datetime) -> bool:
     return now + LEAST_ROOM <= reminder.valid_until
 
 
-def _may_change(row: Recorded) -> bool:
-    """Only what facts set aside and nobody ever attempted can be changed by facts."""
-    return row.attempt == 0 and row.reason is not None and Reason(row.reason).by_facts
-
-
-def _times_differ(row: Recorded, reminder: Reminder) -> bool:
-    """A row that waits for its next attempt keeps its own due time."""
+def _moved(row: Recorded, reminder: Reminder) -> list[Move]:
+    """The row's new times, if they are new; one that waits for its next attempt is not brought forward."""
     if row.status == Status.RETRY_WAIT:
-        return row.valid_until != reminder.valid_until
+        reminder = replace(reminder, due_at=max(row.due_at, reminder.due_at))
     times = (row.not_before, row.due_at, row.valid_until)
-    return times != (reminder.not_before, reminder.due_at, reminder.valid_until)
+    same = times == (reminder.not_before, reminder.due_at, reminder.valid_until)
+    return [] if same else [Move(row, reminder)]

@@ -53,7 +53,7 @@ def all_in_force(laid: tuple[Limit, ...], day: date) -> dict[str, date]:
     return {key: end for key, end in sorted(found.items()) if end is not None}
 
 
-def holder(laid: Iterable[Limit], key: str, day: date, apart_from: int) -> Limit | None:
-    """The limit of another procedure that still restricts `key` on `day`, the longest of them."""
-    others = [x for x in laid if x.key == key and x.procedure != apart_from and x.start <= day < x.end]
-    return max(others, key=lambda x: x.end, default=None)
+def holder(laid: Iterable[Limit], key: str, day: date, apart_from: int | None = None) -> Limit | None:
+    """The limit that still restricts `key` on `day`, the longest of them; `apart_from` leaves a procedure out."""
+    running = [x for x in laid if x.key == key and x.procedure != apart_from and x.start <= day < x.end]
+    return max(running, key=lambda x: (x.end, x.procedure), default=None)

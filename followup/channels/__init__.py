@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from followup.care.delivery import Receipt
 from followup.care.message import Message
@@ -33,6 +33,7 @@ class Channel(Protocol):
         """Close kept connections."""
 
 
+@runtime_checkable
 class Ledger(Protocol):
     """What a provider remembers of what it was given."""
 

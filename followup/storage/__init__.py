@@ -14,6 +14,7 @@ from followup.errors import BusyError, StorageError
 from followup.storage.agreements import Agreements
 from followup.storage.audit import Audit
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
+from followup.storage.inbox import Inbox
 from followup.storage.outbox import Outbox
 from followup.storage.register import Register
 from followup.storage.seal import Sealer
@@ -49,6 +50,10 @@ class Transaction:
     @cached_property
     def tracking(self) -> Tracking:
         return Tracking(self.connection)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        return Inbox(self.connection, self.sealer)
 
     @cached_property
     def tasks(self) -> Tasks:

@@ -19,6 +19,9 @@ from followup.storage.outbox_rows import WAITING, Entry, NewMessage, entries, pa
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import attempts, messages
 
+TrialOnly = frozenset[tuple[int, ChannelName]]
+"""Contacts and channels that are not really written to yet."""
+
 
 class Outbox:
     """The outbox, within one transaction."""
@@ -37,8 +40,8 @@ class Outbox:
             found[entry.patient_id or 0].append(entry)
         return found
 
-    def apply(self, patient_id: int, changes: Changes, now: datetime, *, trial: Collection[int] = ()) -> None:
-        """Write what `reconcile` found. `trial` names the contacts whose rows wait until the clinic is live."""
+    def apply(self, patient_id: int, changes: Changes, now: datetime, *, trial: TrialOnly = frozenset()) -> None:
+        """Write what `reconcile` found. `trial` names whose rows wait until the clinic is live."""
         self._add(patient_id, changes.add, now, trial)
         for ending in changes.end:
             self._end(ending, now)
@@ -47,10 +50,13 @@ class Outbox:
         for move in changes.reopen:
             self._reopen(move, now)
 
-    def _add(self, patient_id: int, reminders: Sequence[Reminder], now: datetime, trial: Collection[int]) -> None:
+    def _add(self, patient_id: int, reminders: Sequence[Reminder], now: datetime, trial: TrialOnly) -> None:
         if reminders:
             ids = new_ids(now, len(reminders))
-            rows = [_new_row(next(ids), patient_id, r, now, trial=r.key.contact in trial) for r in reminders]
+            rows = [
+                _new_row(next(ids), patient_id, r, now, trial=(r.key.contact, r.key.channel) in trial)
+                for r in reminders
+            ]
             self._connection.execute(insert(messages), rows)
 
     def _end(self, ending: Ending, now: datetime) -> None:
@@ -85,11 +91,14 @@ class Outbox:
         self._connection.execute(insert(messages).values(**values))
         return row
 
-    def open_trial(self, contact_ids: Collection[int] | None, now: datetime) -> int:
-        """Let rows go that waited for the clinic to be live; of these contacts, or all. Returns how many."""
+    def on_trial(self) -> list[Entry]:
+        """What waits for the clinic to be live."""
+        query = select(messages).where(messages.c.trial.is_(True), messages.c.status == Status.PLANNED)
+        return entries(self._connection, query.order_by(messages.c.due_at))
+
+    def end_trial(self, now: datetime) -> int:
+        """Let go what waited for the clinic to be live; returns how many messages."""
         query = update(messages).where(messages.c.trial.is_(True), messages.c.status == Status.PLANNED)
-        if contact_ids is not None:
-            query = query.where(messages.c.contact_id.in_(contact_ids))
         values = {"trial": False, "revision": messages.c.revision + 1, "updated_at": now}
         return self._connection.execute(query.values(**values)).rowcount
 
@@ -167,6 +176,6 @@ def _new_row(row: int, patient_id: int, reminder: Reminder, now: datetime, *, tr
             "held_by": held.by if held else None,
             "priority": Priority.CRITICAL if reminder.step.critical else Priority.ORDINARY,
             "asks": reminder.step.asks is not None,
-            "trial": trial and key.channel is not ChannelName.PHONE,
+            "trial": trial,
         }
     )

@@ -42,6 +42,7 @@ class Entry:
     attempt: int
     charged: int
     revision: int
+    first_tried_at: datetime | None
     sent_at: datetime | None
     told: Mapping[str, str]
     provider_id: str | None
@@ -78,6 +79,7 @@ class Claim:
     """A row about to be sent, with the words that are committed before the network is touched."""
 
     entry: Entry
+    to: str = field(repr=False)
     words: Text = field(repr=False)
     version: str
     segments: int
@@ -150,6 +152,7 @@ def _entry(row: Row[Any]) -> Entry:
         row.attempt,
         row.charged,
         row.revision,
+        row.first_tried_at,
         row.sent_at,
         json.loads(row.told) if row.told else {},
         row.provider_id,

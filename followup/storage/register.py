@@ -234,6 +234,10 @@ class Register:
         values = self._number(contact_id, number)
         self.set_contact(contact_id, landline=landline, bad_sms_at=None, **values)
 
+    def is_landline(self, contact_id: int) -> bool:
+        """Whether the contact's number takes no texts."""
+        return bool(self._connection.scalar(select(t.contacts.c.landline).where(t.contacts.c.id == contact_id)))
+
     def set_email(self, contact_id: int, email: str | None) -> None:
         self.set_contact(contact_id, bad_email_at=None, **self._email(contact_id, email))
 

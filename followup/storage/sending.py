@@ -99,6 +99,7 @@ class Sending:
             "held_by": None,
             "attempt": claim.entry.attempt + 1,
             "owner": owner,
+            "first_tried_at": claim.entry.first_tried_at or now,
             "sent_at": now,
             "address_index": claim.address_index,
             "told": json.dumps(dict(claim.told)),
@@ -157,6 +158,11 @@ class Sending:
             .values(**ended)
         )
         return self._connection.execute(query).rowcount == 1
+
+    def owners(self) -> set[str]:
+        """Who has messages in hand."""
+        query = select(messages.c.owner).where(messages.c.status == Status.SENDING).distinct()
+        return set(self._connection.scalars(query))
 
     def orphans(self, living: Collection[str]) -> list[Entry]:
         """Rows that say `sending` and whose owner no longer lives."""

@@ -108,6 +108,7 @@ messages = Table(
     Column("charged", Integer, nullable=False),  # attempts that count towards the most a message gets
     Column("revision", Integer, nullable=False),  # rises with every move: the compare of compare-and-swap
     Column("owner", String(64)),  # who claimed it last
+    Column("first_tried_at", Utc),  # when the first attempt began: waiting grows with the time since
     Column("sent_at", Utc),  # when the last attempt began
     Column("address", Sealed),  # of a message that is no reminder: a reminder's is looked up when it is sent
     Column("words", Sealed),  # the same

@@ -102,6 +102,11 @@ class Tasks:
         found = [self._task(row) for row in self._connection.execute(query)]
         return sorted(found, key=lambda task: (list(Level).index(task.level), task.due_at, task.number))
 
+    def of_patient(self, patient_id: int) -> list[Task]:
+        """Every task there ever was about a patient."""
+        query = select(tasks).where(tasks.c.patient_id == patient_id).order_by(tasks.c.number)
+        return [self._task(row) for row in self._connection.execute(query)]
+
     def of_message(self, message_id: int) -> list[Task]:
         query = select(tasks).where(tasks.c.message_id == message_id).order_by(tasks.c.number)
         return [self._task(row) for row in self._connection.execute(query)]
@@ -129,14 +134,6 @@ class Tasks:
             .values(closed_at=now, closed_by=by, note=self._sealed("note", number, note) if note else None)
         )
         return task
-
-    def reopen(self, number: int) -> None:
-        """Open a closed task again; RefusedError if one of its kind is open for the patient by now."""
-        task = self.get(number)
-        if any(t.kind is task.kind and t.patient_id == task.patient_id for t in self.open_tasks()):
-            raise RefusedError(f"another task of this kind is open for the patient; task {number} stays closed")
-        query = update(tasks).where(tasks.c.number == number)
-        self._connection.execute(query.values(closed_at=None, closed_by=None, note=None))
 
     def _sealed(self, column: str, number: int, text: str) -> bytes:
         return self._sealer.seal(Place("tasks", column, number), text)

@@ -21,7 +21,7 @@ class Tracking:
     def to_poll(self, now: datetime, limit: int) -> list[Entry]:
         """Messages whose receipt is to be asked for."""
         query = select(messages).where(messages.c.poll_at <= now).order_by(messages.c.poll_at).limit(limit)
-        return entries(self._connection, query.with_for_update(skip_locked=True))
+        return entries(self._connection, query)
 
     def receive(self, entry: Entry, receipt: Receipt, poll_at: datetime | None, now: datetime) -> bool:
         """Write what the provider says became of it; the status only ever rises."""
@@ -40,6 +40,11 @@ class Tracking:
         if not reached:
             values = {"status": Status.UNDELIVERED, "reason": Reason.NOT_REACHED}
         return swap(self._connection, Mover.WORKLIST, entry.recorded, now, values)
+
+    def calls_of(self, task: int) -> list[Entry]:
+        """The phone steps that one call task carries."""
+        query = select(messages).where(messages.c.provider_id.like(f"task:{task}:%"))
+        return entries(self._connection, query.where(messages.c.status == Status.ACCEPTED))
 
     def open_questions(self, asked_before: datetime, limit: int) -> list[Entry]:
         """Questions that were sent before a moment and are neither answered nor given up."""

@@ -200,6 +200,7 @@ def upgrade() -> None:
         sa.Column("charged", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("owner", sa.String(length=64), nullable=True),
+        sa.Column("first_tried_at", Utc(), nullable=True),
         sa.Column("sent_at", Utc(), nullable=True),
         sa.Column("address", sa.LargeBinary(), nullable=True),
         sa.Column("words", sa.LargeBinary(), nullable=True),

@@ -1,0 +1,142 @@
+"""The one place of wiring: a configuration becomes a working house."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from followup.care.people import ChannelName
+from followup.channels import Channel, Ledger
+from followup.clock import Clock, SystemClock
+from followup.config import Config, find_config, load_config
+from followup.dispatch import Dispatcher
+from followup.messages import ClinicWords, MessageLibrary, find_messages_folder
+from followup.replan import Clinic
+from followup.storage import Sealer, Storage
+from followup.storage.owner import Owner, owner_of
+
+if TYPE_CHECKING:
+    from followup.channels.slots import Slots
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything a command may need; each part is made when it is first asked for."""
+
+    config: Config
+    clock: Clock
+
+    @cached_property
+    def library(self) -> MessageLibrary:
+        """Raises MessageError if the folder of messages cannot be used."""
+        return MessageLibrary.load(messages_folder(self.config), words_of(self.config))
+
+    @cached_property
+    def clinic(self) -> Clinic:
+        practice = self.config.practice(self.library.plans)
+        return Clinic(practice, self.config.on_loopback, self.config.trial_allowed)
+
+    @cached_property
+    def storage(self) -> Storage:
+        keys = self.config.secrets.keys
+        return Storage(self.config.database_url, Sealer(keys.current, keys.sealing, keys.index))
+
+    @cached_property
+    def channels(self) -> Mapping[ChannelName, Channel]:
+        return {ChannelName.SMS: self._texts(), ChannelName.EMAIL: self._mails()}
+
+    def _texts(self) -> Channel:
+        from followup.channels.twilio_sms import TwilioAccount, TwilioSms  # noqa: PLC0415  the SDK takes 0.1 s
+
+        twilio = self.config.twilio
+        account = TwilioAccount(
+            twilio.account_sid,
+            self.config.secrets.twilio,
+            twilio.sender_number,
+            twilio.messaging_service,
+            twilio.base_url,
+            twilio.api_key,
+        )
+        return TwilioSms(account)
+
+    def _mails(self) -> Channel:
+        from followup.channels.mail import MailServer  # noqa: PLC0415  only what sends needs it
+        from followup.channels.smtp_email import SmtpEmail  # noqa: PLC0415  only what sends needs it
+
+        smtp = self.config.smtp
+        username, password = self.config.smtp_login or (None, None)
+        server = MailServer(
+            smtp.host,
+            smtp.port,
+            smtp.security,
+            username,
+            password,
+            smtp.sender_address,
+            smtp.sender_name,
+            smtp.reply_to,
+            smtp.unsubscribe_address,
+            Path(smtp.ca_file) if smtp.ca_file else None,
+        )
+        return SmtpEmail(server, self.clock.utc)
+
+    @cached_property
+    def ledgers(self) -> Mapping[ChannelName, Ledger]:
+        """Those who can say what became of a message: a mail server cannot."""
+        return {name: channel for name, channel in self.channels.items() if isinstance(channel, Ledger)}
+
+    @cached_property
+    def owner(self) -> Owner:
+        return owner_of(self.storage.engine)
+
+    @cached_property
+    def slots(self) -> Mapping[ChannelName, Slots]:
+        from followup.channels.slots import Slots  # noqa: PLC0415  only what sends needs it
+
+        return {name: Slots(channel, self.config.daemon.in_flight) for name, channel in self.channels.items()}
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        return Dispatcher(
+            self.storage,
+            self.clinic,
+            self.library,
+            self.slots,
+            self.clock,
+            self.owner,
+            self.config.daemon.in_flight,
+            # Until answers are read by the program, only a sandbox is listening.
+            listening=self.config.on_loopback,
+        )
+
+    def close(self) -> None:
+        """Finish what is on the wire, give back the lock, close the connections; what was never made stays so."""
+        made = self.__dict__
+        if "dispatcher" in made:
+            self.dispatcher.stopping.set()
+        for slots in made.get("slots", {}).values():
+            slots.close()
+        for channel in made.get("channels", {}).values():
+            channel.close()
+        if "owner" in made:
+            self.owner.release()
+        if "storage" in made:
+            self.storage.close()
+
+
+def build_app(config_path: Path | None = None, clock: Clock | None = None) -> App:
+    """The house of the configuration at `config_path`, or of the one found. Raises ConfigError with all faults."""
+    return App(load_config(find_config(config_path)), clock or SystemClock())
+
+
+def messages_folder(config: Config) -> Path:
+    """The clinic's own copy of messages/, or the one that ships."""
+    return config.messages or find_messages_folder()
+
+
+def words_of(config: Config) -> ClinicWords:
+    """What texts say about the clinic."""
+    clinic = config.clinic
+    return ClinicWords(clinic.name, clinic.phone, clinic.after_hours_phone, config.parameters)

@@ -1,0 +1,284 @@
+"""Mail through the clinic's mail server: the dialogue verb by verb, since exceptions do not tell how far it came.
+
+    connect → (STARTTLS) → (AUTH) → still true? → MAIL → RCPT → DATA → body → dot
+
+Up to the dot every failure is certain; a dot without an answer is doubt.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import smtplib
+import ssl
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from followup.care.delivery import Receipt, Status
+from followup.care.message import LONGEST_ATTEMPT, Message
+from followup.channels import mail, smtp_replies
+from followup.channels.mail import MailServer
+from followup.channels.smtp_replies import Reply
+from followup.channels.wire import Deadline, Kept, Line, is_loopback, open_line, verified_tls
+from followup.errors import ConfigError, DeliveryError, Fault, Rejected, SenderBlocked, Unavailable, Uncertain
+
+if TYPE_CHECKING:
+    from followup.channels import StillTrue
+
+__all__ = ["MailServer", "SmtpEmail"]
+
+MOST_MAILS = 100
+"""On one connection; many servers count, and refuse the next."""
+
+_FAREWELL = timedelta(seconds=1)
+_READY = 220
+_OK = 250
+_GO_ON = 334
+_LET_IN = 235
+_SEND = 354
+_CLOSING = 421
+
+_FAULTS = (OSError, smtplib.SMTPException, ValueError)
+"""What smtplib raises of a connection or an answer; a reply's code never comes as an exception here."""
+
+
+class SmtpEmail:
+    """A Channel; safe between threads. `now` gives aware UTC for the mail's Date."""
+
+    def __init__(self, server: MailServer, now: Callable[[], datetime]) -> None:
+        self._server, self._now = server, now
+        self.on_loopback = is_loopback(server.host)
+        self._tls = _context(server)
+        self._kept: Kept[_Dialogue] = Kept()
+
+    def send(self, message: Message, still_true: StillTrue) -> Receipt:
+        """Hand one mail to the server; see `Channel.send`."""
+        content = mail.build(message, self._server, self._now())
+        dialogue = self._ready()
+        try:
+            _ask(still_true)
+            dialogue.hand_over(self._server.sender_address, message.to, content)
+        finally:
+            self._put_away(dialogue)
+        return Receipt(mail.message_id(message, self._server), Status.SENT)
+
+    def check(self) -> None:
+        """Prove address, certificate and credentials; nothing is sent."""
+        dialogue = self._opened(Deadline.after(LONGEST_ATTEMPT))
+        try:
+            dialogue.prove()
+        finally:
+            dialogue.close()
+
+    def close(self) -> None:
+        self._kept.close()
+
+    def _ready(self) -> _Dialogue:
+        deadline = Deadline.after(LONGEST_ATTEMPT)
+        if dialogue := self._kept.take():
+            dialogue.begin(deadline)
+            return dialogue
+        return self._opened(deadline)
+
+    def _opened(self, deadline: Deadline) -> _Dialogue:
+        server = self._server
+        try:
+            line = open_line(server.host, server.port, deadline)
+        except OSError as error:
+            raise Unavailable(f"no connection: {type(error).__name__}") from None
+        dialogue = _Dialogue(line, server.domain)
+        try:
+            dialogue.introduce(server, self._tls)
+        except BaseException:
+            dialogue.close()
+            raise
+        return dialogue
+
+    def _put_away(self, dialogue: _Dialogue) -> None:
+        if dialogue.is_reusable and dialogue.mails < MOST_MAILS:
+            self._kept.give_back(dialogue)
+        else:
+            dialogue.close()
+
+
+class _Dialogue:
+    """One connection, introduced and let in; raises DeliveryError only.
+
+    `is_reusable` is False from the first verb of a mail until the answer to its dot.
+    """
+
+    def __init__(self, line: Line, own_name: str) -> None:
+        # With a name given, smtplib does not look the machine's own up.
+        self._smtp = smtplib.SMTP(local_hostname=own_name)
+        self._line = line
+        self._take_over()
+        self.mails = 0
+        self.is_reusable = True
+
+    def begin(self, deadline: Deadline) -> None:
+        self._line.begin(deadline)
+
+    def is_silent(self) -> bool:
+        return self._line.is_silent()
+
+    def close(self) -> None:
+        """Say goodbye without waiting for the answer."""
+        if self.is_reusable:
+            self._line.begin(Deadline.after(_FAREWELL))
+            with contextlib.suppress(*_FAULTS):
+                self._smtp.putcmd("QUIT")
+        self._smtp.close()
+        self._line.close()
+
+    def introduce(self, server: MailServer, tls: ssl.SSLContext | None) -> None:
+        """Greeting, encryption, credentials."""
+        if server.security == "tls":
+            self._encrypt(tls, server.host)
+        self._expect(_READY, self._said(self._smtp.getreply))
+        self._expect(_OK, self._said(self._smtp.ehlo))
+        if server.security == "starttls":
+            self._start_tls(tls, server.host)
+            self._expect(_OK, self._said(self._smtp.ehlo))
+        if server.username is not None and server.password is not None:
+            self._log_in(server.username, server.password)
+
+    def prove(self) -> None:
+        """The server answers to NOOP."""
+        self._expect(_OK, self._said(self._smtp.noop))
+
+    def hand_over(self, sender: str, to: str, content: bytes) -> None:
+        """One mail to one recipient, from MAIL to the answer to the dot."""
+        self._smtp.command_encoding = "ascii"
+        options = self._options(to, len(content))
+        self.is_reusable = False
+        self._expect(_OK, self._said(lambda: self._smtp.mail(sender, options)))
+        recipient = self._said(lambda: self._smtp.rcpt(to))
+        if recipient.kind != 2:  # noqa: PLR2004  250, and 251 or 252: it will see to it
+            raise smtp_replies.refusal_of_mail(recipient)
+        ready = self._said(lambda: self._smtp.docmd("DATA"))
+        if ready.code != _SEND:
+            raise smtp_replies.refusal_of_mail(ready)
+        self._write(content)
+        self._end()
+
+    def _write(self, content: bytes) -> None:
+        """The mail, dots at line starts doubled, without its last line end: it belongs to the dot."""
+        stuffed = content.replace(b"\r\n.", b"\r\n..")
+        stuffed = b"." + stuffed if stuffed.startswith(b".") else stuffed
+        try:
+            self._smtp.send(stuffed.removesuffix(b"\r\n"))
+        except _FAULTS as error:
+            # Charged: the mail itself may be why.
+            raise Unavailable(f"broken off within the mail: {_cause(error)}", charged=True) from None
+
+    def _end(self) -> None:
+        """The dot, a write of its own: from here on silence is doubt."""
+        try:
+            self._smtp.send(b"\r\n.\r\n")
+            reply = Reply.of(self._smtp.getreply())
+        except _FAULTS as error:
+            raise Uncertain(f"no answer to the whole mail: {_cause(error)}") from None
+        self.mails += 1
+        self.is_reusable = reply.kind in {2, 4, 5} and reply.code != _CLOSING
+        if verdict := smtp_replies.verdict_on_dot(reply):
+            raise verdict
+
+    def _options(self, to: str, size: int) -> list[str]:
+        options = [f"SIZE={size}"] if self._smtp.has_extn("size") else []
+        if not to.isascii():
+            if not self._smtp.has_extn("smtputf8"):
+                raise Rejected("the mail server takes no addresses beyond ASCII")
+            options += ["SMTPUTF8", "BODY=8BITMIME"]
+        return options
+
+    def _start_tls(self, tls: ssl.SSLContext | None, host: str) -> None:
+        """Not offered or refused: somebody may be listening, and we never go on in clear."""
+        if not self._smtp.has_extn("starttls"):
+            raise SenderBlocked("the mail server offers no encryption")
+        reply = self._said(lambda: self._smtp.docmd("STARTTLS"))
+        if reply.code == _CLOSING:
+            raise Unavailable(smtp_replies.CLOSING, reply.shown)
+        if reply.code != _READY:
+            raise SenderBlocked("the mail server refuses encryption", reply.shown)
+        self._encrypt(tls, host)
+        # RFC 3207: what was learned in clear is forgotten.
+        self._smtp.ehlo_resp = self._smtp.helo_resp = None
+
+    def _encrypt(self, tls: ssl.SSLContext | None, host: str) -> None:
+        if tls is None:
+            raise SenderBlocked("no encryption is set up")
+        try:
+            self._line.start_tls(tls, host)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            raise Unavailable(f"broken off within the handshake: {type(error).__name__}") from None
+        except (ssl.SSLError, ValueError) as error:
+            # A wrong certificate, or no TLS spoken at all: a person must look.
+            raise SenderBlocked(f"the encryption cannot be trusted: {type(error).__name__}") from None
+        except OSError as error:
+            raise Unavailable(f"broken off within the handshake: {type(error).__name__}") from None
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Whatever smtplib has read ahead in clear is thrown away with its reader."""
+        self._smtp.sock = self._line  # type: ignore[assignment]  # it has all that smtplib asks of a socket
+        self._smtp.file = None
+
+    def _log_in(self, username: str, password: str) -> None:
+        """AUTH by hand: smtplib tries a refused password again by the next mechanism, and knows only ASCII."""
+        offered = self._smtp.esmtp_features.get("auth", "").upper().split()
+        if "PLAIN" in offered:
+            reply = self._said(lambda: self._smtp.docmd("AUTH", "PLAIN " + _coded(f"\0{username}\0{password}")))
+        elif "LOGIN" in offered:
+            reply = self._said(lambda: self._smtp.docmd("AUTH", "LOGIN"))
+            reply = self._prompted(reply, username)
+            reply = self._prompted(reply, password)
+        else:
+            raise SenderBlocked("the mail server offers no way to log in that we know")
+        self._expect(_LET_IN, reply)
+
+    def _prompted(self, reply: Reply, word: str) -> Reply:
+        return self._said(lambda: self._smtp.docmd(_coded(word))) if reply.code == _GO_ON else reply
+
+    def _expect(self, code: int, reply: Reply) -> None:
+        if reply.code != code:
+            # A server that has refused is left alone; only a mail's own refusal leaves the line in order.
+            self.is_reusable = False
+            raise smtp_replies.refusal_of_us(reply)
+
+    def _said(self, verb: Callable[[], tuple[int, bytes]]) -> Reply:
+        """The reply to one verb before the dot; no reply is a certain failure."""
+        try:
+            return Reply.of(verb())
+        except _FAULTS as error:
+            self.is_reusable = False
+            raise Unavailable(f"broken off before the mail: {_cause(error)}") from None
+
+
+def _context(server: MailServer) -> ssl.SSLContext | None:
+    if server.security == "plain":
+        return None
+    try:
+        return verified_tls(server.ca_file)
+    except OSError as error:
+        raise ConfigError([Fault("ca_file", f"it holds no certificate: {type(error).__name__}")]) from None
+
+
+def _ask(still_true: StillTrue) -> None:
+    try:
+        left = still_true()
+    except DeliveryError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever hindered the last question, nothing was handed over
+        raise Unavailable(f"the last question failed: {type(error).__name__}") from None
+    if left <= timedelta(0):
+        raise Unavailable("no longer true once connected")
+
+
+def _coded(words: str) -> str:
+    return base64.b64encode(words.encode()).decode()
+
+
+def _cause(error: BaseException) -> str:
+    """Beneath smtplib's own error: it hides a time-out behind SMTPServerDisconnected."""
+    return type(error.__context__ or error).__name__

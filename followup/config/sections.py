@@ -1,0 +1,283 @@
+"""The tables of config.toml: a closed schema, whose values are already what the house works with.
+
+Every setting, its meaning and its default also stands, for the clinic, in config.example.toml.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from followup import addresses
+from followup.care.practice import Caps
+from followup.config import endpoints
+from followup.config.database import database_url
+from followup.config.hours import HoursTable, WindowTable
+from followup.config.zones import zone
+from followup.errors import InputError
+from followup.toml_file import TomlTable
+
+_COUNTRY: ContextVar[str] = ContextVar("country", default="US")
+"""How a number without + is read, while one file is being read: a pydantic validator sees only its own field."""
+
+CEILINGS = {"consent": Caps(2, 6), "exemption": Caps(1, 3, consent_needed=False)}
+"""Texts a day and in 7 days: with recorded consent; under the FCC's health-care exemption (MESSAGING.md §1)."""
+
+
+@contextmanager
+def numbers_of(country: str) -> Iterator[None]:
+    """Read numbers without + as numbers of that country."""
+    token = _COUNTRY.set(country if country in phonenumbers.SUPPORTED_REGIONS else "US")
+    try:
+        yield
+    finally:
+        _COUNTRY.reset(token)
+
+
+def _quoted(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('must be text in quotes: "…"')  # noqa: TRY004  pydantic collects ValueErrors
+    return value
+
+
+def _line(value: object) -> str:
+    """One short line: it is read by patients, and must not be able to begin a second one."""
+    text = unicodedata.normalize("NFC", _quoted(value)).strip()
+    if not text or len(text) > 80:  # noqa: PLR2004  half of one SMS
+        raise ValueError("must be one line of 1 to 80 characters")
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Co", "Cs"} for c in text):
+        raise ValueError("holds a line break or an invisible character; type it anew")
+    return text
+
+
+def _number(value: object) -> str:
+    try:
+        return addresses.number(_quoted(value), _COUNTRY.get())
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+def _number_as_typed(value: object) -> str:
+    """Patients read it as the clinic writes it, and a phone must still be able to dial it."""
+    _number(value)
+    return _line(value)
+
+
+def _address(value: object) -> str:
+    try:
+        return addresses.address(_quoted(value))
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+def _number_or_address(value: object) -> str:
+    return _address(value) if "@" in _quoted(value) else _number(value)
+
+
+def _zone(value: object) -> ZoneInfo:
+    try:
+        return zone(_quoted(value))
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+def _country(value: object) -> str:
+    if _quoted(value) not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError('must be a country in two capital letters, for example "US"')
+    return _quoted(value)
+
+
+def _day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(_quoted(value))
+    except ValueError as error:
+        raise ValueError("must be a date, year first: 2026-12-25") from error
+
+
+def _sid(prefix: str) -> BeforeValidator:
+    def check(value: object) -> str:
+        if re.fullmatch(rf"{prefix}[0-9a-f]{{32}}", _quoted(value)) is None:
+            raise ValueError(f"must be {prefix} and 32 digits or letters a to f, as the Twilio console shows it")
+        return _quoted(value)
+
+    return BeforeValidator(check)
+
+
+def _whole(low: int, high: int, unit: str = "") -> BeforeValidator:
+    def check(value: object) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"must be a whole number {unit and f'of {unit} '}from {low} to {high}")
+        return value
+
+    return BeforeValidator(check)
+
+
+Line = Annotated[str, BeforeValidator(_line)]
+Number = Annotated[str, BeforeValidator(_number)]
+NumberAsTyped = Annotated[str, BeforeValidator(_number_as_typed)]
+Address = Annotated[str, BeforeValidator(_address)]
+NumberOrAddress = Annotated[str, BeforeValidator(_number_or_address)]
+Day = Annotated[date, BeforeValidator(_day)]
+
+
+class Staff(TomlTable):
+    """One of the clinic's people: written to by `send-test`, and on the trial's list."""
+
+    name: Line
+    phone: Number | None = None
+    email: Address | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Staff:
+        if self.phone is None and self.email is None:
+            raise ValueError("needs a phone, an email, or both")
+        return self
+
+
+class Clinic(TomlTable):
+    """`[clinic]`: who writes, and when somebody is there. `phone`, `after_hours_phone`: as patients read them."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    name: Line
+    phone: NumberAsTyped
+    after_hours_phone: NumberAsTyped
+    zone: Annotated[ZoneInfo, BeforeValidator(_zone)]
+    country: Annotated[str, BeforeValidator(_country)] = "US"
+    holidays: frozenset[Day] = frozenset()
+    hours: HoursTable
+    staff: tuple[Staff, ...] = Field(default=(), repr=False)
+
+
+class CapsTable(TomlTable):
+    """`[caps]`: the most texts one number gets; a clinic may go below what its mode allows, never above."""
+
+    mode: Literal["consent", "exemption"] = "consent"
+    per_day: Annotated[int, _whole(1, 2, "texts")] | None = None
+    per_7_days: Annotated[int, _whole(1, 6, "texts")] | None = None
+
+    @field_validator("per_day", "per_7_days")
+    @classmethod
+    def _only_lower(cls, value: int | None, info: ValidationInfo) -> int | None:
+        mode = info.data.get("mode", "consent")
+        ceiling: int = getattr(CEILINGS[mode], str(info.field_name))
+        if value is not None and value > ceiling:
+            raise ValueError(f'must be {ceiling} or less with mode = "{mode}"')
+        return value
+
+    def caps(self) -> Caps:
+        """As the rules read it."""
+        most = CEILINGS[self.mode]
+        return Caps(self.per_day or most.per_day, self.per_7_days or most.per_7_days)
+
+
+class Twilio(TomlTable):
+    """`[twilio]`: the account, and either a number of ours or a Messaging Service; never both."""
+
+    account_sid: Annotated[str, _sid("AC")]
+    api_key: Annotated[str, _sid("SK")] | None = None
+    sender_number: Number | None = None
+    messaging_service: Annotated[str, _sid("MG")] | None = Field(default=None, validate_default=True)
+    base_url: str = "https://api.twilio.com"
+
+    _allowed = field_validator("base_url")(endpoints.twilio_base_url)
+
+    @field_validator("messaging_service")
+    @classmethod
+    def _one_sender(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("sender_number", "faulty") is None:
+            raise ValueError("is missing, and so is sender_number; write one of the two")
+        if value is not None and info.data.get("sender_number", "faulty") is not None:
+            raise ValueError("stands beside sender_number; write only one of the two")
+        return value
+
+
+class Smtp(TomlTable):
+    """`[smtp]`: the mail server, and what patients see as the sender; load_config fills in what is left out."""
+
+    host: str
+    port: Annotated[int, _whole(1, 65535)] = 587
+    security: Literal["starttls", "tls", "plain"] = "starttls"
+    username: Line | None = None
+    ca_file: str | None = None
+    sender_address: Address
+    sender_name: Line = ""
+    reply_to: Address = ""
+    unsubscribe_address: Address = ""
+
+    _is_mail_host = field_validator("host")(endpoints.mail_host)
+
+    @field_validator("security")
+    @classmethod
+    def _clear_only_here(cls, value: str, info: ValidationInfo) -> str:
+        if value == "plain" and not endpoints.is_loopback(info.data.get("host", "localhost")):
+            raise ValueError('"plain" can be read by others on its way; write "starttls", or "tls" for port 465')
+        return value
+
+
+class Database(TomlTable):
+    """`[database]`: where everything is kept."""
+
+    url: Annotated[str, BeforeValidator(_quoted)] = "sqlite:///followup.db"
+
+    _known = field_validator("url")(database_url)
+
+
+class Messages(TomlTable):
+    """`[messages]`: the clinic's own copy of plans and texts."""
+
+    folder: str | None = None
+
+
+class Daemon(TomlTable):
+    """`[daemon]`: how `followup run` works."""
+
+    tick_seconds: Annotated[int, _whole(5, 60, "seconds")] = 15
+    poll_seconds: Annotated[int, _whole(5, 300, "seconds")] = 20
+    in_flight: Annotated[int, _whole(1, 256, "messages")] = 64
+    ping_url: str | None = Field(default=None, repr=False)
+
+    @field_validator("ping_url")
+    @classmethod
+    def _allowed(cls, value: str | None) -> str | None:
+        return None if value is None else endpoints.ping_url(value)
+
+
+class Trial(TomlTable):
+    """`[trial]`: who is really written to before `followup live`, beside the staff."""
+
+    allow: frozenset[NumberOrAddress] = frozenset()
+
+
+class Pain(TomlTable):
+    """`[pain]`: which answers are urgent, on the scale from 0 to 10 (CARE.md §4; a clinic signs it off)."""
+
+    urgent_score: Annotated[int, _whole(1, 10)] = 7
+    urgent_rise: Annotated[int, _whole(1, 10)] = 2
+
+
+class Settings(TomlTable):
+    """The whole of config.toml."""
+
+    clinic: Clinic
+    send_window: WindowTable = WindowTable()
+    caps: CapsTable = CapsTable()
+    twilio: Twilio
+    smtp: Smtp
+    database: Database = Database()
+    messages: Messages = Messages()
+    parameters: dict[str, dict[str, dict[str, Line]]] = Field(default_factory=dict)
+    daemon: Daemon = Daemon()
+    trial: Trial = Trial()
+    pain: Pain = Pain()

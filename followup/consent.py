@@ -1,0 +1,66 @@
+"""Stopping and resuming texts and e-mails: below the verbs, since staff and patients both do it.
+
+A number is stopped for everybody who shares it; only a new recorded consent opens it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from followup.care.people import ChannelName, ConsentTo, Contact
+from followup.errors import InputError
+from followup.replan import Clinic, Replanned, replan
+from followup.storage import Transaction
+from followup.storage.agreements import Consent
+
+ABOUT = {ChannelName.SMS: ConsentTo.SMS, ChannelName.EMAIL: ConsentTo.EMAIL}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One channel of one contact: what is stopped or opened."""
+
+    patient_id: int
+    contact: Contact
+    channel: ChannelName
+
+
+def opt_out(tx: Transaction, clinic: Clinic, line: Line, source: str, now: datetime, by: str) -> list[Replanned]:
+    """Stop a number or address for everybody who shares it, and plan anew for each of them.
+
+    `source` is who said so: staff, carrier or reply. Raises InputError where there is nothing to stop.
+    """
+    address = _address(line)
+    tx.agreements.suppress(line.channel, address, source, now)
+    withdrawn = Consent(ABOUT[line.channel], given=False, method=source, wording="")
+    tx.agreements.record(line.contact.id, withdrawn, now, by)
+    detail = f"contact={line.contact.id} channel={line.channel} source={source}"
+    tx.audit.write(now, by, "opt out", patient_id=line.patient_id, detail=detail)
+    return _replan_all(tx, clinic, line.channel, address, now, by)
+
+
+def opt_in(
+    tx: Transaction, clinic: Clinic, line: Line, consent: Consent, now: datetime, by: str
+) -> list[Replanned]:
+    """Open a number or address again upon a new recorded consent of this contact."""
+    address = _address(line)
+    tx.agreements.record(line.contact.id, consent, now, by)
+    lifted = tx.agreements.lift(line.channel, address, now)
+    detail = f"contact={line.contact.id} channel={line.channel} lifted={lifted} method={consent.method}"
+    tx.audit.write(now, by, "opt in", patient_id=line.patient_id, detail=detail)
+    return _replan_all(tx, clinic, line.channel, address, now, by)
+
+
+def _address(line: Line) -> str:
+    address = line.contact.address(line.channel)
+    if line.channel not in ABOUT or not address:
+        raise InputError("this contact has no number or address for that channel")
+    return address
+
+
+def _replan_all(
+    tx: Transaction, clinic: Clinic, channel: ChannelName, address: str, now: datetime, by: str
+) -> list[Replanned]:
+    sharing = tx.register.by_address(channel, address)
+    return [replan(tx, clinic, patient_id, now, by) for patient_id in sharing]

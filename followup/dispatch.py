@@ -1,0 +1,211 @@
+"""VERB: the loop. What is due is asked every gate again, written down, sent, and its outcome written down.
+
+    expire -> due -> may_send -> render -> claim | commit | still_true -> send -> judge -> record -> tasks
+
+Left of the bars is one transaction, right of them another; between the two stands the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from followup.care.delivery import Attempt, Outcome, Reason, Status, judge
+from followup.care.message import Held, Message
+from followup.care.people import ChannelName
+from followup.care.practice import QUESTION_OPEN_FOR
+from followup.care.task import TaskKind, new_task
+from followup.channels.slots import Result, Slots
+from followup.clock import Clock
+from followup.consequences import ended_unsent, recorded, tell
+from followup.messages import MessageLibrary
+from followup.prepare import Preparer, still_true
+from followup.replan import Clinic, replan_stale
+from followup.storage import Storage, Transaction
+from followup.storage.outbox_rows import Claim, Entry
+from followup.storage.owner import Owner
+
+SLICE = timedelta(seconds=10)
+"""One drain works no longer than this before other jobs have their turn."""
+
+GROUP = 16
+"""Outcomes written in one commit at the most: so many a crash can leave in doubt though they were heard."""
+
+SWEEP = 200
+"""Rows handled in one transaction of the sweep."""
+
+_Step = Callable[[Transaction, datetime], int]
+
+
+@dataclass
+class Tally:
+    """What one tick did, in numbers: for the log and the screen."""
+
+    replanned: int = 0
+    expired: int = 0
+    closed: int = 0
+    outcomes: dict[Status, int] = field(default_factory=dict)
+
+    def count(self, status: Status) -> None:
+        self.outcomes[status] = self.outcomes.get(status, 0) + 1
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    """The sender of one process. It sends only while `owner` holds its lock.
+
+    `listening` tells whether what patients answer would be read. `slots` has one entry a channel that can send.
+    Once `stopping` is set nothing more is claimed.
+    """
+
+    storage: Storage
+    clinic: Clinic
+    library: MessageLibrary
+    slots: Mapping[ChannelName, Slots]
+    clock: Clock
+    owner: Owner
+    in_flight: int = 64
+    listening: bool = False
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def tick(self) -> Tally:
+        """All that is to be done now, channel after channel; nothing while another owns the sending."""
+        tally = Tally()
+        if self.owner.acquire():
+            self.sweep(tally)
+            for channel in ChannelName:
+                self.drain(channel, tally)
+        return tally
+
+    def sweep(self, tally: Tally) -> None:
+        """Bring timelines up to date, end what is past its time, close questions nobody answered."""
+        while replanned := self._in_one(self._replan_stale):
+            tally.replanned += replanned
+        while expired := self._in_one(self._expire):
+            tally.expired += expired
+        while closed := self._in_one(self._close_questions):
+            tally.closed += closed
+
+    def drain(self, channel: ChannelName, tally: Tally) -> bool:
+        """Send what is due by one channel, for one slice of time at most; True if more may be waiting."""
+        began = self.clock.monotonic()
+        while self.clock.monotonic() - began < SLICE.total_seconds():
+            if self.stopping.is_set() or not self.owner.acquire():
+                return False
+            with self.storage.transaction() as tx:
+                now = self.clock.utc()
+                if channel in tx.switches.paused_channels():
+                    return False
+                due = tx.sending.due(now, self.in_flight, channel)
+                claimed = self._claim(tx, due, now)
+            self._send(channel, claimed, tally)
+            if len(due) < self.in_flight:
+                return False
+        return True
+
+    def _in_one(self, step: _Step) -> int:
+        with self.storage.transaction() as tx:
+            return step(tx, self.clock.utc())
+
+    def _replan_stale(self, tx: Transaction, now: datetime) -> int:
+        return replan_stale(tx, self.clinic, now)
+
+    def _expire(self, tx: Transaction, now: datetime) -> int:
+        expired = tx.sending.expired(now, SWEEP)
+        for entry in expired:
+            held = Held(Reason.TRIAL if entry.trial else Reason.TOO_LATE)
+            if tx.sending.end(entry, held, now):
+                ended_unsent(tx, self.clinic, entry, held, now)
+        return len(expired)
+
+    def _close_questions(self, tx: Transaction, now: datetime) -> int:
+        """Unanswered for 48 hours: a person asks by phone, and what waited for the answer waits no longer."""
+        silent = tx.tracking.open_questions(now - QUESTION_OPEN_FOR, SWEEP)
+        for entry in silent:
+            tx.tracking.close_question(entry, now, answered=False)
+            tell(tx, self.clinic, TaskKind.NO_ANSWER, entry, now)
+        return len(silent)
+
+    def _claim(self, tx: Transaction, due: Sequence[Entry], now: datetime) -> list[Claim]:
+        """Ask every gate, write down what may go; what may not go is ended or put off with its reason."""
+        preparer = Preparer(tx, self.clinic, self.library, due, now, listening=self.listening)
+        claims = [claim for entry in due if (claim := preparer.prepare(entry)) is not None]
+        won = {entry.id for entry in tx.sending.claim(claims, self.owner.name, now)}
+        return [claim for claim in claims if claim.entry.id in won]
+
+    def _send(self, channel: ChannelName, claims: Sequence[Claim], tally: Tally) -> None:
+        """Hand the claimed messages to the channel and write outcomes down as they gather."""
+        if not claims:
+            return
+        if channel is ChannelName.PHONE:
+            self._record_calls(claims, tally)
+            return
+        by_id = {claim.entry.id: claim for claim in claims}
+        messages = [_message(claim) for claim in claims]
+        gathered: list[tuple[Claim, Result]] = []
+        for message, result in self.slots[channel].send_all(messages, self._still_true):
+            gathered.append((by_id[message.id], result))
+            if len(gathered) == GROUP:
+                self._record(gathered, tally)
+                gathered = []
+        self._record(gathered, tally)
+
+    def _still_true(self, message: Message) -> timedelta:
+        if not self.owner.acquire():
+            return timedelta()
+        with self.storage.reading() as tx:
+            return still_true(tx, self.clinic, message.id, message.attempt, self.clock.utc())
+
+    def _record(self, results: Iterable[tuple[Claim, Result]], tally: Tally) -> None:
+        with self.storage.transaction() as tx:
+            now = self.clock.utc()
+            judged = [(claim, judge(_attempt(claim), result, now)) for claim, result in results]
+            self._write(tx, judged, tally, now)
+
+    def _record_calls(self, claims: Sequence[Claim], tally: Tally) -> None:
+        """A phone step is handed to a person: its task is its receipt."""
+        with self.storage.transaction() as tx:
+            now = self.clock.utc()
+            judged = []
+            for claim in claims:
+                task = new_task(
+                    TaskKind.CALL,
+                    now,
+                    self.clinic.practice.staffed,
+                    claim.entry.patient_id,
+                    claim.entry.id,
+                    script=claim.words.plain,
+                    step=claim.entry.step,
+                )
+                number = tx.tasks.open(task, now)
+                outcome = Outcome(Status.ACCEPTED, Reason.CALL_TASK, f"task:{number}:{claim.entry.id}")
+                judged.append((claim, outcome))
+            self._write(tx, judged, tally, now)
+
+    def _write(
+        self, tx: Transaction, judged: Sequence[tuple[Claim, Outcome]], tally: Tally, now: datetime
+    ) -> None:
+        rows = [(claim.entry.id, claim.entry.attempt + 1, outcome) for claim, outcome in judged]
+        won = tx.sending.record(rows, now)
+        for claim, outcome in judged:
+            if claim.entry.id in won:
+                tally.count(outcome.status)
+                recorded(tx, self.clinic, claim, outcome, now)
+
+
+def _message(claim: Claim) -> Message:
+    entry = claim.entry
+    return Message(entry.id, entry.attempt + 1, entry.channel, claim.to, claim.words, mail_id(entry.key))
+
+
+def mail_id(key: str) -> str:
+    """The left part of a mail's Message-ID: the same on every attempt, and nothing can be read from it."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _attempt(claim: Claim) -> Attempt:
+    entry = claim.entry
+    return Attempt(entry.id, entry.charged, entry.first_tried_at or entry.due_at, entry.valid_until)

@@ -1,0 +1,170 @@
+"""A due row made ready: every gate asked again with fresh facts, then the words rendered for this very moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from followup.care.delivery import Reason, Status
+from followup.care.gates import Go, Later, Surroundings, Verdict, may_send
+from followup.care.local_time import local_day
+from followup.care.message import Held, Kind
+from followup.care.people import ChannelName, Contact, Patient, Role
+from followup.care.restrictions import all_in_force, limits
+from followup.care.standing import held_by_facts
+from followup.care.timeline import questions
+from followup.consequences import ended_unsent
+from followup.errors import MessageError
+from followup.messages import MessageLibrary, Speaking, segments
+from followup.replan import Clinic
+from followup.storage import Transaction
+from followup.storage.outbox_rows import Claim, Entry
+
+COUNTED = timedelta(days=8)
+"""Caps look at seven local days; one more covers every zone."""
+
+
+class Preparer:
+    """Makes a batch of due rows ready within one transaction; facts are read once for all of them."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        clinic: Clinic,
+        library: MessageLibrary,
+        due: Sequence[Entry],
+        now: datetime,
+        *,
+        listening: bool,
+    ) -> None:
+        self._tx = tx
+        self._clinic = clinic
+        self._library = library
+        self._now = now
+        self._listening = listening
+        ids = sorted({entry.patient_id for entry in due if entry.patient_id})
+        consent_needed = clinic.practice.caps.consent_needed
+        self._patients = tx.register.patients(ids, consent_needed=consent_needed)
+        self._alerts = tx.tasks.alerts(ids)
+        self._rows = tx.outbox.of_patients(ids)
+        self._texts = tx.sending.texts_since(self._indexes(), now - COUNTED)
+
+    def prepare(self, entry: Entry) -> Claim | None:
+        """The claim of a row that may go now; None for one that was ended or put off."""
+        if entry.kind is not Kind.REMINDER:
+            return self._own_words(entry)
+        patient = self._patients[entry.patient_id or 0]
+        match self._verdict(entry, patient):
+            case Go():
+                return self._render(entry, patient)
+            case Later(due_at, reason):
+                self._tx.sending.postpone(entry, due_at, reason, self._now)
+            case Held(Reason.NOBODY_LISTENS) as held:
+                self._end(entry, held, script=self._script(entry, patient))
+            case Held() as held:
+                self._end(entry, held)
+        return None
+
+    def _script(self, entry: Entry, patient: Patient) -> str:
+        """What a person says instead; empty where the step has no script for a call."""
+        try:
+            return self._library.render(self._speaking(entry, patient, ChannelName.PHONE)).plain
+        except MessageError:
+            return ""
+
+    def _verdict(self, entry: Entry, patient: Patient) -> Verdict:
+        if entry.procedure_id not in {p.id for p in patient.procedures}:
+            return Held(Reason.NO_LONGER_PLANNED)
+        contact = patient.contact(entry.contact_id or 0)
+        around = Surroundings(
+            self._now,
+            self._listening,
+            patient.id in self._alerts,
+            self._question_until(entry),
+            self._texts.get(self._index(contact, entry.channel), ()),
+        )
+        return may_send(entry.recorded, patient, self._clinic.practice, around)
+
+    def _question_until(self, entry: Entry) -> datetime | None:
+        """When the last open question closes: of the contact for a question, of the patient for other steps."""
+        rows = [r.recorded for r in self._rows[entry.patient_id or 0] if r.id != entry.id]
+        if entry.asks:
+            rows = [r for r in rows if r.key.contact == entry.contact_id]
+        return max((q.closes_at for q in questions(rows)), default=None)
+
+    def _speaking(self, entry: Entry, patient: Patient, channel: ChannelName) -> Speaking:
+        contact = patient.contact(entry.contact_id or 0)
+        day = local_day(self._now, contact.zone)
+        until = all_in_force(limits(patient.procedures, self._clinic.practice.plans), day)
+        plan = patient.procedure(entry.procedure_id or 0).plan
+        name = _first_name(patient)
+        return Speaking(plan, entry.step, contact.language, contact.role, channel, until, name)
+
+    def _render(self, entry: Entry, patient: Patient) -> Claim | None:
+        contact = patient.contact(entry.contact_id or 0)
+        speaking = self._speaking(entry, patient, entry.channel)
+        try:
+            words, version = self._library.render(speaking), self._library.version(speaking)
+        except MessageError:
+            self._end(entry, Held(Reason.CANNOT_RENDER))
+            return None
+        index = self._index(contact, entry.channel)
+        self._texts[index].append(self._now)
+        return Claim(
+            entry,
+            contact.address(entry.channel),
+            words,
+            version,
+            segments(words.plain).count if entry.channel is ChannelName.SMS else 0,
+            index or None,
+            {key: end.isoformat() for key, end in speaking.until.items()},
+        )
+
+    def _own_words(self, entry: Entry) -> Claim:
+        address, words = self._tx.sending.own_words(entry.id)
+        count = segments(words.plain).count if entry.channel is ChannelName.SMS else 0
+        index = self._tx.agreements.index_of(entry.channel, address)
+        return Claim(entry, address, words, entry.kind, count, index, {})
+
+    def _end(self, entry: Entry, held: Held, script: str = "") -> None:
+        if self._tx.sending.end(entry, held, self._now):
+            ended_unsent(self._tx, self._clinic, entry, held, self._now, script)
+
+    def _indexes(self) -> list[bytes]:
+        contacts = [c for patient in self._patients.values() for c in patient.contacts]
+        return [self._index(c, ChannelName.SMS) for c in contacts if c.number]
+
+    def _index(self, contact: Contact, channel: ChannelName) -> bytes:
+        """The blind index of where it goes; empty where a call has no number to go to."""
+        address = contact.address(channel)
+        return self._tx.agreements.index_of(channel, address) if address else b""
+
+
+def _first_name(patient: Patient) -> str:
+    """The patient's first name, whoever is written to: a caregiver knows for whom they care."""
+    name = next((c.name for c in patient.contacts if c.role is Role.PATIENT), "")
+    return name.split()[0] if name.split() else ""
+
+
+def still_true(tx: Transaction, clinic: Clinic, message: int, attempt: int, now: datetime) -> timedelta:
+    """How long a claimed message may still be sent, by facts read this moment; zero if it must not go."""
+    entry = tx.outbox.get(message)
+    if entry is None or entry.status is not Status.SENDING or entry.attempt != attempt:
+        return timedelta()
+    if entry.channel in tx.switches.paused_channels():
+        return timedelta()
+    until = entry.valid_until
+    if entry.kind is Kind.REMINDER:
+        until = min(until, _until(tx, clinic, entry, now))
+    return max(until - now, timedelta())
+
+
+def _until(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> datetime:
+    """The end of the send window that is open now; `now` itself where facts forbid the reminder by now."""
+    practice = clinic.practice
+    patient = tx.register.patient(entry.patient_id or 0, consent_needed=practice.caps.consent_needed)
+    plan = practice.plans.get(patient.procedure(entry.procedure_id or 0).plan)
+    key = entry.recorded.key
+    if plan is None or held_by_facts(key, plan.step(entry.step), now, patient, practice):
+        return now
+    return practice.window.closes(now, patient.contact(key.contact).zone)

@@ -1,0 +1,216 @@
+"""Facts -> timelines -> combined -> reconciled -> outbox: every verb that changes a fact ends here.
+
+One patient at a time, within the caller's transaction, so that a fact and what follows from it are kept together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from followup.care.combine import Facts, patient_timeline
+from followup.care.delivery import UNSENT, WITH_PROVIDER, Reason, Status
+from followup.care.local_time import local_day
+from followup.care.message import Recorded, ReminderKey
+from followup.care.people import ChannelName, Patient
+from followup.care.practice import Practice
+from followup.care.reconcile import Changes, reconcile
+from followup.care.restrictions import in_force, limits
+from followup.care.task import TaskKind, new_task
+from followup.care.timeline import Reminder
+from followup.storage import Transaction
+from followup.storage.outbox_rows import Entry
+from followup.storage.switches import Switch
+
+PROGRAM = "followup"
+"""Who the audit trail names where no person gave the order."""
+
+SMALL_MOVE = timedelta(days=7)
+"""A date that another program moves later by no more, before anything was sent, needs no yes (HOUSE.md)."""
+
+NEEDS_A_CALL = frozenset(
+    {
+        Reason.NO_ADDRESS,
+        Reason.NO_CONSENT,
+        Reason.OPTED_OUT,
+        Reason.BAD_ADDRESS,
+        Reason.NO_CHANNEL,
+        Reason.CAP,
+        Reason.NO_STAFFED_HOUR,
+    }
+)
+"""Reasons for which a critical step must still reach the patient, by a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clinic:
+    """The practice, and whom it may really write to.
+
+    `on_loopback`: every endpoint is this machine, so nothing is really sent. `trial_list`: numbers and addresses
+    that are written to before `followup live`.
+    """
+
+    practice: Practice
+    on_loopback: bool = False
+    trial_list: frozenset[str] = frozenset()
+
+    def in_trial(self, tx: Transaction) -> bool:
+        """Whether only the trial list is really written to."""
+        return not self.on_loopback and tx.switches.get(Switch.LIVE) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """A patient's timeline as it now is, and what changed in the outbox."""
+
+    patient: Patient
+    timeline: tuple[Reminder, ...]
+    changes: Changes
+
+
+def replan(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime, by: str = PROGRAM) -> Replanned:
+    """Derive the patient's timeline anew and write the difference; NotFoundError if there is no such patient."""
+    practice = clinic.practice
+    patient = tx.register.patient(patient_id, consent_needed=practice.caps.consent_needed)
+    entries = tx.outbox.of_patients([patient_id], lock=True).get(patient_id, [])
+    recorded = tuple(entry.recorded for entry in entries if entry.procedure_id)
+    alert_open = bool(tx.tasks.alerts([patient_id]))
+    timeline = patient_timeline(Facts(patient, recorded, alert_open=alert_open), practice)
+    changes = reconcile(timeline, recorded, now)
+    trial = _on_trial(tx, clinic, patient) if changes.add else frozenset()
+    tx.outbox.apply(patient_id, changes, now, trial=trial)
+    tx.register.mark_fresh([patient_id])
+    if changes:
+        tx.audit.write(now, by, "replan", patient_id=patient_id, detail=_summary(changes))
+    _open_tasks(tx, practice, patient, _Aftermath(changes, timeline, entries), now)
+    return Replanned(patient, timeline, changes)
+
+
+def _on_trial(tx: Transaction, clinic: Clinic, patient: Patient) -> frozenset[tuple[int, ChannelName]]:
+    if not clinic.in_trial(tx):
+        return frozenset()
+    return frozenset(
+        (contact.id, channel)
+        for contact in patient.contacts
+        for channel in (ChannelName.SMS, ChannelName.EMAIL)
+        if contact.address(channel) not in clinic.trial_list
+    )
+
+
+def _summary(changes: Changes) -> str:
+    counts = {
+        "added": len(changes.add),
+        "moved": len(changes.move),
+        "ended": len(changes.end),
+        "reopened": len(changes.reopen),
+        "recalled": len(changes.recall),
+    }
+    return " ".join(f"{name}={count}" for name, count in counts.items() if count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aftermath:
+    changes: Changes
+    timeline: Sequence[Reminder]
+    entries: Sequence[Entry]
+
+
+def _open_tasks(tx: Transaction, practice: Practice, patient: Patient, after: _Aftermath, now: datetime) -> None:
+    """What the change leaves for a person: words on the wire, dates already told, steps that nothing may carry."""
+    staffed = practice.staffed
+    for ending in after.changes.recall:
+        task = new_task(TaskKind.CORRECTION, now, staffed, patient.id, ending.row.id, reason=ending.held.reason)
+        tx.tasks.open(task, now)
+    told = {} if patient.died else _misled(patient, practice, after.entries, now)
+    if told and not _known(tx, patient.id, told):
+        tx.tasks.open(new_task(TaskKind.CORRECTION, now, staffed, patient.id, dates=told), now)
+    if steps := _unspoken(practice, patient, after):
+        tx.tasks.open(new_task(TaskKind.TELL_BY_PHONE, now, staffed, patient.id, steps=steps), now)
+
+
+def _misled(
+    patient: Patient, practice: Practice, entries: Iterable[Entry], now: datetime
+) -> dict[str, dict[str, str]]:
+    """Restrictions whose end, as the patient was last told it, is not the end that now holds."""
+    last: dict[str, str] = {}
+    for entry in sorted((e for e in entries if e.sent_at and _was_said(e)), key=lambda e: e.sent_at or now):
+        last |= entry.told
+    laid = limits(patient.procedures, practice.plans)
+    today = local_day(now, practice.zone)
+    found = {}
+    for key, told in last.items():
+        holds = in_force(laid, key, today)
+        if date.fromisoformat(told) > today and (holds is None or holds.isoformat() != told):
+            found[key] = {"told": told, "now": holds.isoformat() if holds else ""}
+    return found
+
+
+def _was_said(entry: Entry) -> bool:
+    return entry.status in WITH_PROVIDER | {Status.SENDING, Status.IN_DOUBT, Status.UNRESOLVED}
+
+
+def _known(tx: Transaction, patient_id: int, told: dict[str, dict[str, str]]) -> bool:
+    """Whether a task, open or closed, already says just this."""
+    return any(
+        task.kind is TaskKind.CORRECTION and task.detail.get("dates") == told
+        for task in tx.tasks.of_patient(patient_id)
+    )
+
+
+def _unspoken(practice: Practice, patient: Patient, after: _Aftermath) -> list[str]:
+    """Critical steps just set aside that go to nobody by any channel."""
+    goes = {(r.key.procedure, r.key.step) for r in after.timeline if r.goes}
+    ended = [(e.row.key, e.held) for e in after.changes.end]
+    ended += [(r.key, r.held) for r in after.changes.add if r.held is not None]
+    return sorted(
+        {
+            key.step
+            for key, held in ended
+            if held.reason in NEEDS_A_CALL
+            and (key.procedure, key.step) not in goes
+            and _critical(practice, patient, key)
+        }
+    )
+
+
+def _critical(practice: Practice, patient: Patient, key: ReminderKey) -> bool:
+    plan = practice.plans.get(patient.procedure(key.procedure).plan)
+    return plan is not None and any(step.key == key.step and step.critical for step in plan.steps)
+
+
+def replan_stale(tx: Transaction, clinic: Clinic, now: datetime, limit: int = 100) -> int:
+    """Replan patients whose facts another program, or an outcome, has changed; returns how many.
+
+    A procedure's date that moved earlier, by more than a week, or after something was sent waits for a person.
+    """
+    patients = tx.register.stale(limit)
+    for patient_id in patients:
+        _judge_dates(tx, clinic, patient_id, now)
+        replan(tx, clinic, patient_id, now)
+    return len(patients)
+
+
+def _judge_dates(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime) -> None:
+    for procedure_id, planned, found in tx.register.unconfirmed_dates(patient_id):
+        entries = tx.outbox.of_patients([patient_id])[patient_id]
+        begun = any(e.procedure_id == procedure_id and not _certainly_unsent(e.recorded) for e in entries)
+        if planned < found <= planned + SMALL_MOVE and not begun:
+            tx.register.set_procedure(procedure_id, planned_on=found)
+            detail = f"procedure={procedure_id} {planned} -> {found}"
+            tx.audit.write(now, PROGRAM, "date taken over", patient_id=patient_id, detail=detail)
+            continue
+        task = new_task(
+            TaskKind.DATE_CHANGED,
+            now,
+            clinic.practice.staffed,
+            patient_id,
+            procedure=procedure_id,
+            planned=planned.isoformat(),
+            found=found.isoformat(),
+        )
+        tx.tasks.open(task, now)
+
+
+def _certainly_unsent(row: Recorded) -> bool:
+    return row.attempt == 0 or row.status in UNSENT

@@ -1,0 +1,137 @@
+"""VERB: what waits for a person, and what follows when a person has done it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from followup.care.local_time import local_day
+from followup.care.pain import WORST, Thresholds, assess
+from followup.care.people import ChannelName, Patient, Procedure, Role, Stay
+from followup.care.task import TaskKind, new_task
+from followup.errors import InputError
+from followup.replan import PROGRAM, Clinic, replan
+from followup.storage import Transaction
+from followup.storage.inbox import Reply
+from followup.storage.outbox_rows import Entry
+from followup.storage.tasks import Task
+
+STAY_ASKED_FOR = timedelta(days=7)
+"""So long after a procedure staff are asked whether the patient is home: no step waits for it any longer."""
+
+PAIN = "pain_score"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a person closed a task: what they noted and, for a call, whether they reached somebody."""
+
+    note: str = ""
+    reached: bool = True
+
+
+def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime, by: str) -> Task:
+    """Close a task; a call task settles the phone steps it carried. RefusedError if it was closed before."""
+    task = tx.tasks.close(number, now, by, how.note)
+    for entry in tx.tracking.calls_of(number):
+        tx.tracking.close_call(entry, reached=how.reached, now=now)
+    tx.audit.write(now, by, "task done", patient_id=task.patient_id, detail=f"task={number} kind={task.kind}")
+    if task.patient_id is not None:
+        replan(tx, clinic, task.patient_id, now, by)
+    return task
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """When an answer was given, and who took it down."""
+
+    now: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a spoken answer led to: the question it closed, and the task it opened, if any."""
+
+    question: Entry | None
+    task: TaskKind | None
+
+
+def answer(
+    tx: Transaction, clinic: Clinic, patient: Patient, score: int, thresholds: Thresholds, said: Said
+) -> Answered:
+    """Record a pain score that a patient gave on the phone; closes the open question, and judges the score.
+
+    Raises InputError for anything but 0 to 10.
+    """
+    if not 0 <= score <= WORST:
+        raise InputError("pain is a number from 0 (none) to 10 (worst)")
+    entries = tx.outbox.of_patients([patient.id], lock=True).get(patient.id, [])
+    asked = [e for e in entries if e.asks and e.sent_at and e.question_closed_at is None]
+    earlier = [int(r.words) for r in tx.inbox.of_patient(patient.id) if r.reading == PAIN]
+    for entry in asked:
+        tx.tracking.close_question(entry, said.now, answered=True)
+    question = asked[-1] if asked else None
+    tx.inbox.add_spoken(_reply(patient, question, score, said))
+    kind = assess(score, earlier, thresholds)
+    if kind is not None:
+        task = new_task(kind, said.now, clinic.practice.staffed, patient.id, score=score, earlier_scores=earlier)
+        tx.tasks.open(task, said.now)
+    tx.audit.write(said.now, said.by, "answer", patient_id=patient.id, detail=f"closed={len(asked)}")
+    replan(tx, clinic, patient.id, said.now, said.by)
+    return Answered(question, kind)
+
+
+def _reply(patient: Patient, question: Entry | None, score: int, said: Said) -> Reply:
+    address = next((c.number or "" for c in patient.contacts if c.role is Role.PATIENT), "")
+    message = question.id if question else None
+    return Reply(patient.id, message, ChannelName.PHONE, address, str(score), PAIN, said.now, said.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A patient on the evening list: done, and nobody has said that they are home."""
+
+    patient: Patient
+    procedure: Procedure
+
+
+def evening_list(tx: Transaction, clinic: Clinic, now: datetime) -> list[Leaving]:
+    """Who is to be asked about: patients of today and of the last week who are not known to be home."""
+    today = local_day(now, clinic.practice.zone)
+    waiting = tx.register.not_home(today - STAY_ASKED_FOR, today + timedelta(days=1))
+    owners = {procedure: tx.register.owner_of(procedure) for procedure in waiting}
+    patients = tx.register.patients(set(owners.values()))
+    leaving = [
+        Leaving(patients[owner], patients[owner].procedure(procedure)) for procedure, owner in owners.items()
+    ]
+    return [one for one in leaving if not one.patient.died]
+
+
+def nobody_home(tx: Transaction, clinic: Clinic, now: datetime) -> int:
+    """One task names how many patients get nothing because nobody said that they went home; returns how many.
+
+    It counts procedures before today of which nothing is known; the task closes itself once all are recorded.
+    """
+    today = local_day(now, clinic.practice.zone)
+    unknown = [
+        one
+        for one in evening_list(tx, clinic, now)
+        if one.procedure.on < today and one.procedure.stay is Stay.UNKNOWN
+    ]
+    standing = [task for task in tx.tasks.open_tasks() if task.kind is TaskKind.NOBODY_HOME]
+    if unknown and not _told_today(standing, today):
+        patients = [one.patient.id for one in unknown]
+        task = new_task(
+            TaskKind.NOBODY_HOME, now, clinic.practice.staffed, patients=patients, day=today.isoformat()
+        )
+        tx.tasks.open(task, now)
+    if not unknown:
+        for task in standing:
+            tx.tasks.close(task.number, now, PROGRAM)
+    return len(unknown)
+
+
+def _told_today(standing: Sequence[Task], today: date) -> bool:
+    return any(task.detail.get("day") == today.isoformat() for task in standing)

@@ -1,0 +1,267 @@
+"""Patients, plans and practices to test the rules with: the shipped timeline as Python, and any other.
+
+`kyphoplasty()` is a copy of CARE.md's timeline, so that these tests read no file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from care_strategies import CHICAGO, moments, staffs, windows, zones
+from hypothesis import strategies as st
+
+from followup.care.combine import Facts, patient_timeline
+from followup.care.delivery import Reason, Status
+from followup.care.local_time import SendWindow, StaffedHours, instant
+from followup.care.message import Recorded
+from followup.care.people import Bar, ChannelName, Contact, Patient, Procedure, Role
+from followup.care.plan import Anchor, Asks, Bound, CarePlan, Restriction, Step
+from followup.care.practice import Caps, Practice
+from followup.care.reconcile import Changes, reconcile
+from followup.care.timeline import Reminder
+
+SMS, EMAIL, PHONE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.PHONE
+ENROLLMENT, PROCEDURE, DISCHARGE = Anchor.ENROLLMENT, Anchor.PROCEDURE, Anchor.DISCHARGE
+EVENING = time(20)
+
+WINDOW = SendWindow({day: (time(9), time(20)) for day in range(6)} | {6: (time(12), time(20))})
+WEEKDAYS = {day: ((time(9), time(17)),) for day in range(5)}
+OFFICE = StaffedHours(WEEKDAYS, CHICAGO)
+SUNDAYS = StaffedHours({**WEEKDAYS, 6: ((time(12), time(16)),)}, CHICAGO)
+
+
+def _until(day: int, **others: int) -> tuple[Bound, ...]:
+    days = {PROCEDURE: day} | {Anchor(name): count for name, count in others.items()}
+    return (Bound(days, EVENING),)
+
+
+def kyphoplasty() -> CarePlan:
+    """CARE.md §3 with its §0, which wins."""
+    every = (SMS, EMAIL, PHONE)
+    steps = (
+        Step("welcome", "shared/welcome", (SMS, EMAIL), (Bound({}, after=timedelta(hours=24)),), ENROLLMENT,
+             after=timedelta(), also=True),
+        Step("going-home", "going-home", (EMAIL, SMS),
+             (Bound({PROCEDURE: 0}, EVENING), Bound({DISCHARGE: 0}, EVENING)), DISCHARGE,
+             after=timedelta(minutes=30), critical=True),
+        Step("day-1", "day-1", every, _until(2), DISCHARGE, day=1, critical=True,
+             not_before=(Bound({PROCEDURE: 1}),)),
+        Step("pain-check", "pain-check", every, _until(5, discharge=3), day=2, critical=True,
+             asks=Asks.PAIN_SCORE, not_before=(Bound({DISCHARGE: 1}),)),
+        Step("pain-check-nudge", "pain-check-nudge", (EMAIL, PHONE), _until(5, discharge=3),
+             after=timedelta(hours=24), asks=Asks.PAIN_SCORE, nudges="pain-check"),
+        Step("activity", "activity", every, _until(13), day=4, ends="rest", critical=True, unless_alert=True,
+             not_before=(Bound({PROCEDURE: 3}),)),
+        Step("two-weeks", "two-weeks", (SMS, EMAIL, PHONE), _until(28), day=14, also=True),
+        Step("four-weeks", "four-weeks", (SMS, EMAIL), _until(41), day=28),
+        Step("six-weeks", "six-weeks", every, _until(56), day=42, ends="heavy_lifting", critical=True, also=True,
+             not_before=(Bound({PROCEDURE: 42}),)),
+    )  # fmt: skip
+    limits = (Restriction("rest", 2), Restriction("hard_effort", 42), Restriction("heavy_lifting", 42))
+    return CarePlan("kyphoplasty", "Kyphoplasty", steps, limits)
+
+
+def biopsy() -> CarePlan:
+    """Another plan, with a question and limits of its own that overlap."""
+    steps = (
+        Step("welcome", "shared/welcome", (SMS, EMAIL), (Bound({}, after=timedelta(hours=24)),), ENROLLMENT,
+             after=timedelta(), also=True),
+        Step("site-check", "site-check", (SMS, EMAIL, PHONE), _until(6), day=1, asks=Asks.PAIN_SCORE),
+        Step("lifting", "lifting", (SMS, EMAIL, PHONE), _until(20), day=10, ends="heavy_lifting",
+             unless_alert=True),
+    )  # fmt: skip
+    return CarePlan("biopsy", "Biopsy", steps, (Restriction("heavy_lifting", 10), Restriction("rest", 5)))
+
+
+PLANS = {"kyphoplasty": kyphoplasty(), "biopsy": biopsy()}
+
+
+def a_practice(staffed: StaffedHours = OFFICE) -> Practice:
+    return Practice(CHICAGO, WINDOW, staffed, PLANS)
+
+
+def local(day: date, hour: int, minute: int = 0, zone: ZoneInfo = CHICAGO) -> datetime:
+    return instant(day, time(hour, minute), zone)
+
+
+def a_contact(key: int = 1, role: Role = Role.PATIENT, *barred: ChannelName) -> Contact:
+    bars = dict.fromkeys(barred, Bar.NO_CONSENT)
+    return Contact(key, role, "", "en", CHICAGO, f"+1555000{key:04}", f"{key}@example.test", bars)
+
+
+def a_procedure(key: int, on: date, plan: str = "kyphoplasty", home: int | None = 16) -> Procedure:
+    """Enrolled at nine on its day, home at `home` o'clock."""
+    return Procedure(key, plan, on, local(on, 9), local(on, home) if home else None)
+
+
+def a_patient(*procedures: Procedure, contacts: tuple[Contact, ...] = ()) -> Patient:
+    return Patient(1, contacts or (a_contact(),), procedures)
+
+
+def find(timeline: tuple[Reminder, ...], step: str, procedure: int = 1, contact: int = 1) -> Reminder:
+    """The reminder of that step that goes, or the one that explains why none does."""
+    own = [
+        r
+        for r in timeline
+        if (r.key.procedure, r.key.step, r.key.contact) == (procedure, step, contact) and not r.spare
+    ]
+    return min(own, key=lambda r: (not r.goes, r.key))
+
+
+def row_of(reminder: Reminder, key: int = 1) -> Recorded:
+    """The row that the outbox makes of a new reminder."""
+    held = reminder.held
+    return Recorded(
+        key,
+        reminder.key,
+        Reason(held.reason).status if held else Status.PLANNED,
+        reminder.not_before,
+        reminder.due_at,
+        reminder.valid_until,
+        held.reason if held else None,
+        held.by if held else None,
+        asks=reminder.step.opens_question,
+    )
+
+
+def applied(changes: Changes, rows: tuple[Recorded, ...]) -> tuple[Recorded, ...]:
+    """The rows after `changes`, as the outbox writes them."""
+    by_key = {row.key: row for row in rows}
+    for n, reminder in enumerate(changes.add, start=len(rows) + 1):
+        by_key[reminder.key] = row_of(reminder, n)
+    for move in (*changes.move, *changes.reopen):
+        new = move.reminder
+        row = replace(
+            move.row, not_before=new.not_before, due_at=new.due_at, valid_until=new.valid_until, held_by=None
+        )
+        again = move in changes.reopen
+        by_key[row.key] = replace(row, status=Status.PLANNED, reason=None) if again else row
+    for ending in changes.end:
+        by_key[ending.row.key] = replace(
+            ending.row, status=ending.status, reason=ending.held.reason, held_by=ending.held.by
+        )
+    return tuple(by_key.values())
+
+
+def replanned(facts: Facts, practice: Practice, now: datetime) -> Facts:
+    """What the verb `replan` does, without a database."""
+    changes = reconcile(patient_timeline(facts, practice), facts.recorded, now)
+    return replace(facts, recorded=applied(changes, facts.recorded))
+
+
+# --- any plan, any patient
+
+
+FIRST = date(2026, 10, 20)
+KEYS = ("rest", "hard_effort", "heavy_lifting")
+
+
+@st.composite
+def _bounds(draw: st.DrawFn, low: int, high: int) -> tuple[Bound, ...]:
+    days = {PROCEDURE: draw(st.integers(low, high))}
+    if draw(st.booleans()):
+        days[DISCHARGE] = draw(st.integers(low, high))
+    return (Bound(days, draw(st.sampled_from([time(0), time(10), EVENING]))),)
+
+
+@st.composite
+def _steps(draw: st.DrawFn, key: str) -> Step:
+    anchor = draw(st.sampled_from(Anchor))
+    day = draw(st.integers(0, 45))
+    channels = draw(st.lists(st.sampled_from(ChannelName), min_size=1, unique=True))
+    return Step(
+        key,
+        draw(st.sampled_from([key, "shared/hello"])),
+        tuple(channels),
+        draw(_bounds(day, day + 12)),
+        anchor,
+        day,
+        time(draw(st.integers(8, 20))),
+        draw(st.sampled_from([None, None, None, timedelta(minutes=30), timedelta(hours=50)])),
+        draw(st.one_of(st.just(()), _bounds(0, day))),
+        also=draw(st.booleans()),
+        asks=draw(st.sampled_from([None, None, Asks.PAIN_SCORE])),
+        ends=draw(st.sampled_from([None, None, *KEYS])),
+        critical=draw(st.booleans()),
+        unless_alert=draw(st.booleans()),
+    )
+
+
+@st.composite
+def any_plans(draw: st.DrawFn, key: str) -> CarePlan:
+    """A plan that its check would pass or refuse: the rules must be safe with either."""
+    steps = [draw(_steps(f"step-{n}")) for n in range(draw(st.integers(1, 5)))]
+    asking = [step.key for step in steps if step.asks]
+    if asking and draw(st.booleans()):
+        nudge = replace(draw(_steps("nudge")), asks=Asks.PAIN_SCORE, nudges=draw(st.sampled_from(asking)))
+        steps.insert(draw(st.integers(0, len(steps))), replace(nudge, after=timedelta(hours=24)))
+    limits = draw(st.sets(st.sampled_from(KEYS)))
+    return CarePlan(
+        key, key, tuple(steps), tuple(Restriction(k, draw(st.integers(0, 42))) for k in sorted(limits))
+    )
+
+
+@st.composite
+def practices(draw: st.DrawFn) -> Practice:
+    """Any clinic, with the shipped plans and two of any kind."""
+    zone = draw(zones)
+    plans = PLANS | {key: draw(any_plans(key)) for key in ("any", "other")}
+    caps = draw(st.sampled_from([Caps(), Caps(1, 3)]))
+    return Practice(zone, draw(windows()), draw(staffs(zone)), plans, caps)
+
+
+@st.composite
+def contacts(draw: st.DrawFn, key: int) -> Contact:
+    """The first is the patient; a caregiver may share the patient's phone."""
+    barred = draw(st.sets(st.sampled_from(ChannelName))) if draw(st.booleans()) else ()
+    bars = {channel: draw(st.sampled_from(Bar)) for channel in sorted(barred)}
+    number = draw(st.sampled_from(["+15550001", f"+1555000{key}"]))
+    role = Role.PATIENT if key == 1 else Role.CAREGIVER
+    zone = draw(st.one_of(st.just(CHICAGO), zones))
+    return Contact(key, role, "", "en", zone, number, f"{key}@example.test", bars)
+
+
+@st.composite
+def procedures(draw: st.DrawFn, key: int) -> Procedure:
+    """Past, future, cancelled, overnight: whatever a front desk may record."""
+    on = FIRST + timedelta(days=draw(st.integers(0, 50)))
+    enrolled = local(on, 9) + timedelta(hours=draw(st.integers(-400, 300)))
+    home = draw(st.sampled_from([None, 8, 10, 26, 50]))
+    return Procedure(
+        key,
+        draw(st.sampled_from(["kyphoplasty", "kyphoplasty", "biopsy", "any", "other", "forgotten"])),
+        on,
+        enrolled,
+        None if home is None else local(on, 8) + timedelta(hours=home),
+        in_hospital=draw(st.sampled_from([False] * 7 + [True])),
+        cancelled_at=draw(st.sampled_from([None] * 5 + [local(on, 10)])),
+    )
+
+
+@st.composite
+def patients(draw: st.DrawFn) -> Patient:
+    people = tuple(draw(contacts(key)) for key in range(1, draw(st.integers(1, 3)) + 1))
+    done = tuple(draw(procedures(key)) for key in range(1, draw(st.integers(1, 4)) + 1))
+    rarely = st.sampled_from([False] * 9 + [True])
+    return Patient(1, people, done, draw(rarely), draw(rarely))
+
+
+@dataclass(frozen=True)
+class World:
+    """A clinic and one patient."""
+
+    practice: Practice
+    facts: Facts
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Facts as they stand before anything was planned."""
+    return World(draw(practices()), Facts(draw(patients()), (), draw(st.booleans())))
+
+
+nows = moments(CHICAGO) | st.builds(
+    lambda n: datetime(2026, 10, 15, tzinfo=UTC) + timedelta(minutes=n), st.integers(0, 150_000)
+)
