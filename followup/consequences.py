@@ -29,10 +29,17 @@ UNSENT_TASKS: Mapping[Reason, TaskKind] = {
 
 def tell(tx: Transaction, clinic: Clinic, kind: TaskKind, entry: Entry, now: datetime, script: str = "") -> int:
     """Open a task about one message; returns its number. The patient is planned anew, since a task may matter."""
-    detail = {"step": entry.step, "channel": str(entry.channel)} if entry.step else {}
-    if script:
-        detail["script"] = script
-    task = new_task(kind, now, clinic.practice.staffed, entry.patient_id, entry.id, **detail)
+    said = {"script": script} if script else {}
+    task = new_task(
+        kind,
+        now,
+        clinic.practice.staffed,
+        entry.patient_id,
+        entry.id,
+        step=entry.step,
+        channel=str(entry.channel),
+        **said,
+    )
     if entry.patient_id:
         tx.register.mark_stale(entry.patient_id)
     return tx.tasks.open(task, now)
@@ -79,8 +86,10 @@ def pause(tx: Transaction, clinic: Clinic, entry: Entry, code: str, now: datetim
     if tx.switches.get(switch) is None:
         tx.switches.set(switch, code, now, PROGRAM)
         tx.audit.write(now, PROGRAM, "sender paused", detail=f"channel={entry.channel} code={code}")
-    detail = {"channel": str(entry.channel), "code": code}
-    tx.tasks.open(new_task(TaskKind.SENDER_PAUSED, now, clinic.practice.staffed, **detail), now)
+    staffed = clinic.practice.staffed
+    tx.tasks.open(
+        new_task(TaskKind.SENDER_PAUSED, now, staffed, channel=str(entry.channel), code=code), now
+    )
 
 
 def _stop(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> None:

@@ -69,6 +69,7 @@ class Daemon:
         for channel in ChannelName:
             self._beat(scheduler, partial(self._drain, channel), every)
         self._beat(scheduler, self._poll, self._app.config.daemon.poll_seconds)
+        self._beat(scheduler, self._close_questions, self._app.config.daemon.poll_seconds)
         self._beat(scheduler, self._rescue, RESCUE_EVERY.total_seconds())
         self._beat(scheduler, self._ask_home, HOME_ASKED_EVERY.total_seconds())
         scheduler.start()
@@ -97,7 +98,8 @@ class Daemon:
         tally = Tally()
         if not self._app.owner.acquire():
             return
-        self._app.dispatcher.sweep(tally)
+        if not self._app.dispatcher.idle():
+            self._app.dispatcher.sweep(tally)
         with self._app.storage.transaction() as tx:
             tx.switches.set(Switch.TICKED, "", self._app.clock.utc(), PROGRAM)
         _log_tally("tick", tally)
@@ -105,7 +107,7 @@ class Daemon:
             dead_man.ping(url)
 
     def _drain(self, channel: ChannelName) -> None:
-        tally, more = Tally(), True
+        tally, more = Tally(), not self._app.dispatcher.idle()
         while more and not self._stop.is_set():
             more = self._app.dispatcher.drain(channel, tally)
         _log_tally("sent", tally, channel=channel.value)
@@ -121,13 +123,17 @@ class Daemon:
         if app.owner.acquire() and (found := settle.rescue(app.storage, app.clinic, app.owner, app.clock.utc())):
             log.event("in doubt after a crash", messages=found)
 
+    def _close_questions(self) -> None:
+        if closed := self._app.dispatcher.close_questions():
+            log.event("unanswered", questions=closed)
+
     def _ask_home(self) -> None:
         with self._app.storage.transaction() as tx:
             worklist.nobody_home(tx, self._app.clinic, self._app.clock.utc())
 
 
 def _log_tally(name: str, tally: Tally, **fields: str) -> None:
-    counts = {"replanned": tally.replanned, "expired": tally.expired, "unanswered": tally.closed}
+    counts = {"replanned": tally.replanned, "expired": tally.expired}
     counts |= {status.value: count for status, count in tally.outcomes.items()}
     if any(counts.values()):
         log.event(name, **fields, **{key: count for key, count in counts.items() if count})

@@ -46,7 +46,6 @@ class Tally:
 
     replanned: int = 0
     expired: int = 0
-    closed: int = 0
     outcomes: dict[Status, int] = field(default_factory=dict)
 
     def count(self, status: Status) -> None:
@@ -74,20 +73,33 @@ class Dispatcher:
     def tick(self) -> Tally:
         """All that is to be done now, channel after channel; nothing while another owns the sending."""
         tally = Tally()
-        if self.owner.acquire():
+        if self.owner.acquire() and not self.idle():
             self.sweep(tally)
             for channel in ChannelName:
                 self.drain(channel, tally)
         return tally
 
+    def idle(self) -> bool:
+        """Whether there is nothing to do: the stale table is empty and the first due row is not due yet."""
+        with self.storage.reading() as tx:
+            return not tx.register.stale(1) and not tx.sending.anything_due(self.clock.utc())
+
     def sweep(self, tally: Tally) -> None:
-        """Bring timelines up to date, end what is past its time, close questions nobody answered."""
+        """Bring timelines up to date and end what is past its time."""
         while replanned := self._in_one(self._replan_stale):
             tally.replanned += replanned
         while expired := self._in_one(self._expire):
             tally.expired += expired
-        while closed := self._in_one(self._close_questions):
-            tally.closed += closed
+
+    def close_questions(self) -> int:
+        """Close questions that nobody answered within 48 hours; returns how many.
+
+        A person asks by phone, and what waited for the answer waits no longer.
+        """
+        closed = 0
+        while self.owner.acquire() and (found := self._in_one(self._close_questions)):
+            closed += found
+        return closed
 
     def drain(self, channel: ChannelName, tally: Tally) -> bool:
         """Send what is due by one channel, for one slice of time at most; True if more may be waiting."""
@@ -122,7 +134,6 @@ class Dispatcher:
         return len(expired)
 
     def _close_questions(self, tx: Transaction, now: datetime) -> int:
-        """Unanswered for 48 hours: a person asks by phone, and what waited for the answer waits no longer."""
         silent = tx.tracking.open_questions(now - QUESTION_OPEN_FOR, SWEEP)
         for entry in silent:
             tx.tracking.close_question(entry, now, answered=False)

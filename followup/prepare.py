@@ -12,7 +12,7 @@ from followup.care.message import Held, Kind
 from followup.care.people import ChannelName, Contact, Patient, Role
 from followup.care.restrictions import all_in_force, limits
 from followup.care.standing import held_by_facts
-from followup.care.timeline import questions
+from followup.care.questions import questions
 from followup.consequences import ended_unsent
 from followup.errors import MessageError
 from followup.messages import MessageLibrary, Speaking, segments

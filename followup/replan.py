@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from followup.care.combine import Facts, patient_timeline
+from followup.care.combine import patient_timeline
+from followup.care.facts import Facts
 from followup.care.delivery import UNSENT, WITH_PROVIDER, Reason, Status
 from followup.care.local_time import local_day
 from followup.care.message import Recorded, ReminderKey

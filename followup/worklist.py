@@ -123,10 +123,9 @@ def nobody_home(tx: Transaction, clinic: Clinic, now: datetime) -> int:
     standing = [task for task in tx.tasks.open_tasks() if task.kind is TaskKind.NOBODY_HOME]
     if unknown and not _told_today(standing, today):
         patients = [one.patient.id for one in unknown]
-        task = new_task(
-            TaskKind.NOBODY_HOME, now, clinic.practice.staffed, patients=patients, day=today.isoformat()
-        )
-        tx.tasks.open(task, now)
+        staffed = clinic.practice.staffed
+        new = new_task(TaskKind.NOBODY_HOME, now, staffed, patients=patients, day=today.isoformat())
+        tx.tasks.open(new, now)
     if not unknown:
         for task in standing:
             tx.tasks.close(task.number, now, PROGRAM)

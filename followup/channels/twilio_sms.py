@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from followup.care.delivery import Receipt, Status
 from followup.care.message import Message
 from followup.channels.exchange import Exchange
-from followup.channels.twilio_codes import ACCEPTED_SID, STATUSES
+from followup.channels.twilio_codes import ACCEPTED_SID, BAD_ADDRESS, STATUSES
 from followup.channels.wire import is_loopback, verified_tls
 from followup.errors import ConfigError, DeliveryError, Fault, SenderBlocked, Unavailable, Uncertain
 
@@ -98,8 +98,7 @@ class TwilioSms:
         from followup.channels.twilio_http import asking  # noqa: PLC0415  0.1 s, only for who sends
 
         with asking(still_true):
-            made = _read(lambda: self._create(message))
-        sid, to = made
+            sid, to = _read(lambda: self._create(message))
         if not ACCEPTED_SID.fullmatch(sid) or not _is_ours(to, message.to):
             raise Uncertain("the answer does not name this message")
         return Receipt(sid, Status.ACCEPTED)
@@ -115,7 +114,8 @@ class TwilioSms:
         status = STATUSES.get(str(shown.status))
         if shown.sid != provider_id or status is None:
             raise Unavailable("the answer tells nothing of this message")
-        return Receipt(provider_id, status, str(shown.error_code or ""))
+        is_bad = status is Status.UNDELIVERED and shown.error_code in BAD_ADDRESS
+        return Receipt(provider_id, status, str(shown.error_code or ""), bad_address=is_bad)
 
     def check(self) -> None:
         """Prove address, certificate and credentials.

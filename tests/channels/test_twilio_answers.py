@@ -258,6 +258,8 @@ def test_what_twilio_calls_a_message_is_one_of_our_statuses(sms: TwilioSms, twil
         ("delivered", None, Status.DELIVERED),
         ("undelivered", 30003, Status.UNDELIVERED),
         ("failed", 30008, Status.UNDELIVERED),
+        ("undelivered", 30005, Status.UNDELIVERED),
+        ("undelivered", 30006, Status.UNDELIVERED),
     ],
 )
 def test_the_receipt_says_what_became_of_the_text(
@@ -266,7 +268,8 @@ def test_the_receipt_says_what_became_of_the_text(
     twilio.settings.pace = Pace(0, 0, 0, 0)
     twilio.fate(NUMBER, fate, code)
     sent = send(sms)
-    assert sms.receipt(sent.provider_id) == Receipt(sent.provider_id, status, str(code or ""))
+    receipt = sms.receipt(sent.provider_id)
+    assert receipt == Receipt(sent.provider_id, status, str(code or ""), bad_address=code in {30005, 30006})
 
 
 @pytest.mark.parametrize(
