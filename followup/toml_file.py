@@ -51,8 +51,11 @@ def read(path: Path, model: type[M], *, shown_as: str = "") -> tuple[M | None, l
 def parse(text: str, model: type[M], *, shown_as: str) -> tuple[M | None, list[Fault]]:
     """As `read`, from the text of a file called `shown_as`."""
     data, fault = _tables_of(text, shown_as)
-    if fault is not None:
-        return None, [fault]
+    return (None, [fault]) if fault is not None else fit(data, model, shown_as=shown_as)
+
+
+def fit(data: object, model: type[M], *, shown_as: str) -> tuple[M | None, list[Fault]]:
+    """As `parse`, from tables already read (JSON has the same shape)."""
     try:
         return model.model_validate(data), []
     except ValidationError as error:
@@ -135,8 +138,8 @@ def _what(model: type[BaseModel], detail: ErrorDetails) -> str:
 def _plain(message: str) -> str:
     """Pydantic's sentence as the second half of ours."""
     message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    for theirs, ours in (("Input should be", "must be"), ("String should", "must"), ("Value should", "must")):
-        message = message.replace(theirs, ours)
+    message = re.sub(r"^\w+ should have (.+) after validation, not \d+$", r"must have \1", message)
+    message = re.sub(r"^(Input|String|Value) should ", "must ", message)
     return message[:1].lower() + message[1:] if message[1:2].islower() else message
 
 

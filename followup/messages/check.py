@@ -160,7 +160,9 @@ class _Room:
         where = f"parameters.{self.plan}.{self.language}"
         for name in known:
             if name not in given:
-                yield Finding(f"configuration: {where}.{name}", "is not set: its sentences stay out", Severity.NOTICE)
+                yield Finding(
+                    f"configuration: {where}.{name}", "is not set: its sentences stay out", Severity.NOTICE
+                )
         for name in sorted(set(given) - set(known)):
             nearest = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean '{nearest[0]}'?" if nearest else ""
@@ -177,10 +179,10 @@ class _Room:
 
     def _state(self, reader: Speaking, paths: list[str], *, approved: bool) -> Iterator[Finding]:
         choose = as_it_stands(self.contents, self.clinic, self.plan, self.language, approved=approved)
-        text, reason = attempt(self.contents, self.clinic, reader, choose)
-        if reason:
-            if not any(f.where.startswith(p) for f in self.contents.faults for p in paths):
-                yield Finding(paths[0], reason)
+        text, reasons = attempt(self.contents, self.clinic, reader, choose)
+        if reasons:
+            told = tuple(f.where for f in self.contents.faults)
+            yield from (Finding(r.where, r.what) for r in reasons if not any(w.startswith(r.where) for w in told))
             return
         if reader.channel is not ChannelName.SMS:
             yield from self._long_texts(paths, text)

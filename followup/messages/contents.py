@@ -45,7 +45,16 @@ class Contents:
     texts: Mapping[str, str]
     uses: Mapping[str, Uses]
     words: Words
+    refused: frozenset[str] = frozenset()
     faults: tuple[Fault, ...] = ()
+
+    def source(self, path: str) -> str:
+        """A text that may be filled in. Raises MessageError for one that is missing or was refused."""
+        if path not in self.texts:
+            raise MessageError([Fault(path, "is missing")])
+        if path in self.refused:
+            raise MessageError([Fault(path, "was refused")])
+        return self.texts[path]
 
     def path(self, plan: str, language: str, message: str, role: Role, ending: str) -> str:
         """The text's path: the caregiver's own where there is one. Raises MessageError if there is none."""
@@ -102,22 +111,24 @@ def read_contents(folder: Path) -> Contents:
         if plan is not None:
             plans[key] = plan
     faults += _missing_languages(files, words)
-    uses, more = _read_all(files, plans)
+    uses, refused = _read_all(files, plans)
     texts = {**files.templates, **words.shared}
-    contents = Contents(folder, plans, files.plans, texts, uses, words)
-    return replace(contents, faults=(*faults, *more, *_missing_texts(contents)))
+    contents = Contents(folder, plans, files.plans, texts, uses, words, frozenset(refused))
+    told = [fault for found in refused.values() for fault in found]
+    return replace(contents, faults=(*faults, *told, *_missing_texts(contents)))
 
 
-def _read_all(files: Files, plans: Mapping[str, CarePlan]) -> tuple[dict[str, Uses], list[Fault]]:
-    faults: list[Fault] = []
-    uses = {}
+def _read_all(files: Files, plans: Mapping[str, CarePlan]) -> tuple[dict[str, Uses], dict[str, list[Fault]]]:
+    """What each template uses; and the faults of those that must not be filled in."""
+    uses: dict[str, Uses] = {}
+    refused: dict[str, list[Fault]] = {}
     for path, text in files.templates.items():
-        uses[path], more = read_template(path, text, allowed(path))
-        faults += more
-        home = path.partition("/")[0]
-        if home in plans:
-            faults += _unknown_keys(path, uses[path], plans[home])
-    return uses, faults
+        uses[path], faults = read_template(path, text, allowed(path))
+        plan = plans.get(path.partition("/")[0])
+        faults += _unknown_keys(path, uses[path], plan) if plan else []
+        if faults:
+            refused[path] = faults
+    return uses, refused
 
 
 def unfit(contents: Contents, path: str, text: str) -> list[Fault]:

@@ -193,15 +193,18 @@ class MessageLibrary:
         return Text(plain(write_shared(path, self._clinic, extra, choose)))
 
     def _chooser(self, plan: str, language: str) -> Chooser:
-        """An approved text wins over the one in the folder: an edit waits for a signature."""
+        """An approved text wins over the one in the folder: an edit waits for a signature.
+
+        Raises MessageError where the folder has faults: a text that was refused is never filled in.
+        """
+        if self.faults:
+            raise MessageError(list(self.faults))
 
         def choose(path: str) -> Chosen:
             approval = self._approvals.get(path)
             if approval is not None:
                 return Chosen(approval.text, approval.parameters, approved=True)
-            if path not in self._contents.texts:
-                raise MessageError([Fault(path, "is missing")])
-            return Chosen(self._contents.texts[path], self._in_use(plan, language, path), approved=False)
+            return Chosen(self._contents.source(path), self._in_use(plan, language, path), approved=False)
 
         return choose
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from followup.care.message import Text
 from followup.care.people import ChannelName, Role
-from followup.errors import MessageError
+from followup.errors import Fault, MessageError
 from followup.messages.contents import ENDINGS, Contents
 from followup.messages.writing import Chooser, Chosen, ClinicWords, Speaking, write
 
@@ -27,7 +27,7 @@ def as_it_stands(contents: Contents, clinic: ClinicWords, plan: str, language: s
     """Every text as it lies in the folder, as if all or none of it were signed."""
 
     def choose(path: str) -> Chosen:
-        return Chosen(contents.texts[path], in_use(contents, clinic, plan, language, path), approved)
+        return Chosen(contents.source(path), in_use(contents, clinic, plan, language, path), approved)
 
     return choose
 
@@ -53,9 +53,11 @@ def sample(contents: Contents, clinic: ClinicWords, plan: str, language: str, pa
     return ""
 
 
-def attempt(contents: Contents, clinic: ClinicWords, reader: Speaking, choose: Chooser) -> tuple[Text, str]:
+def attempt(
+    contents: Contents, clinic: ClinicWords, reader: Speaking, choose: Chooser
+) -> tuple[Text, tuple[Fault, ...]]:
     """The words, and why there are none."""
     try:
-        return write(contents, clinic, reader, choose), ""
+        return write(contents, clinic, reader, choose), ()
     except MessageError as error:
-        return Text(""), "; ".join(fault.what for fault in error.faults)
+        return Text(""), error.faults

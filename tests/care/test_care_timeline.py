@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from care_strategies import CHICAGO, properties
 from care_worlds import (
@@ -361,8 +362,10 @@ def test_a_text_told_on_the_phone_is_not_mailed_as_well() -> None:
 
 def test_a_moved_contact_is_written_to_by_their_new_clock() -> None:
     patient = a_patient(a_procedure(1, FRIDAY))
-    moved = replace(patient.contacts[0], zone=SUNDAYS.zone)
-    assert find(planned(replace(patient, contacts=(moved,))), "day-1").due_at == local(date(2026, 10, 31), 10)
+    honolulu = ZoneInfo("Pacific/Honolulu")
+    moved = replace(patient, contacts=(replace(patient.contacts[0], zone=honolulu),))
+    assert find(planned(moved), "day-1").due_at == local(date(2026, 10, 31), 10, zone=honolulu)
+    assert day_of(find(planned(moved), "pain-check")) == date(2026, 11, 2)
 
 
 def test_nobody_is_ever_there_while_the_contact_may_be_written_to() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from followup.toml_file import LARGEST_FILE, TomlTable, parse, read
 
@@ -26,7 +27,7 @@ class House(TomlTable):
     name: str
     token: SecretStr | None = None
     door: tuple[Door, ...] = ()
-    rooms: dict[str, Door] = {}
+    rooms: Mapping[str, Door] = Field(default_factory=dict)
 
 
 def told(text: str) -> list[str]:
@@ -46,7 +47,8 @@ def test_a_right_file_is_a_frozen_model(tmp_path: Path) -> None:
 
 def test_every_fault_is_told_at_once_each_by_its_dotted_path() -> None:
     lines = told(
-        'nam = "a"\n[[door]]\nkey = "front"\nwidht = 2\nwidth = "wide"\ncolours = ["green"]\n[[door]]\nwidth = 1.5\n'
+        'nam = "a"\n[[door]]\nkey = "front"\nwidht = 2\nwidth = "wide"\ncolours = ["green"]\n'
+        "[[door]]\nwidth = 1.5\n"
     )
     assert sorted(lines) == [
         "house.toml: door[2].key: is missing",
