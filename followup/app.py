@@ -12,7 +12,6 @@ from followup.care.people import ChannelName
 from followup.channels import Channel, Ledger
 from followup.clock import Clock, SystemClock
 from followup.config import Config, find_config, load_config
-from followup.dispatch import Dispatcher
 from followup.messages import ClinicWords, MessageLibrary, find_messages_folder
 from followup.replan import Clinic
 from followup.storage import Sealer, Storage
@@ -20,6 +19,7 @@ from followup.storage.owner import Owner, owner_of
 
 if TYPE_CHECKING:
     from followup.channels.slots import Slots
+    from followup.dispatch import Dispatcher
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ class App:
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
+        from followup.dispatch import Dispatcher  # noqa: PLC0415  only what sends needs it
+
         return Dispatcher(
             self.storage,
             self.clinic,

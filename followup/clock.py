@@ -25,3 +25,16 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+class StandingClock:
+    """A clock that stands at one moment, to see what would be done then. Durations are real."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def utc(self) -> datetime:
+        return self._moment
+
+    def monotonic(self) -> float:
+        return time.monotonic()

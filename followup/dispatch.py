@@ -37,6 +37,9 @@ GROUP = 16
 SWEEP = 200
 """Rows handled in one transaction of the sweep."""
 
+PATIENCE = 0.5
+"""Seconds between two tries to write outcomes down while the database is held or away."""
+
 _Step = Callable[[Transaction, datetime], int]
 
 
@@ -107,16 +110,31 @@ class Dispatcher:
         while self.clock.monotonic() - began < SLICE.total_seconds():
             if self.stopping.is_set() or not self.owner.acquire():
                 return False
-            with self.storage.transaction() as tx:
-                now = self.clock.utc()
-                if channel in tx.switches.paused_channels():
-                    return False
-                due = tx.sending.due(now, self.in_flight, channel)
-                claimed = self._claim(tx, due, now)
+            more, claimed = self._take(channel, tally)
             self._send(channel, claimed, tally)
-            if len(due) < self.in_flight:
+            if not more:
                 return False
         return True
+
+    def _take(self, channel: ChannelName, tally: Tally) -> tuple[bool, list[Claim]]:
+        """Claim what may go now: whether more may be due, and what is to be sent. Calls are handed over at once."""
+        with self.storage.transaction() as tx:
+            now = self.clock.utc()
+            if channel in tx.switches.paused_channels():
+                return False, []
+            self._doubt_leftovers(tx, channel, now)
+            due = tx.sending.due(now, self.in_flight, channel)
+            claimed = self._claim(tx, due, now)
+            if channel is ChannelName.PHONE:
+                self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claimed], tally, now)
+                claimed = []
+            return len(due) == self.in_flight, claimed
+
+    def _doubt_leftovers(self, tx: Transaction, channel: ChannelName, now: datetime) -> None:
+        """What we claimed before and never wrote an outcome for: one channel has one drain at a time."""
+        for entry in tx.sending.left_by(self.owner.name, channel):
+            if tx.sending.doubt(entry, now):
+                tell(tx, self.clinic, TaskKind.IN_DOUBT, entry, now)
 
     def _in_one(self, step: _Step) -> int:
         with self.storage.transaction() as tx:
@@ -151,12 +169,9 @@ class Dispatcher:
         """Hand the claimed messages to the channel and write outcomes down as they gather."""
         if not claims:
             return
-        if channel is ChannelName.PHONE:
-            self._record_calls(claims, tally)
-            return
         by_id = {claim.entry.id: claim for claim in claims}
         messages = [_message(claim) for claim in claims]
-        gathered: list[tuple[Claim, Result]] = []
+        gathered: list[_Heard] = []
         for message, result in self.slots[channel].send_all(messages, self._still_true):
             gathered.append((by_id[message.id], result))
             if len(gathered) == GROUP:
@@ -165,36 +180,56 @@ class Dispatcher:
         self._record(gathered, tally)
 
     def _still_true(self, message: Message) -> timedelta:
-        if not self.owner.acquire():
-            return timedelta()
-        with self.storage.reading() as tx:
-            return still_true(tx, self.clinic, message.id, message.attempt, self.clock.utc())
+        """Asked on the wire; where the database cannot be asked, nothing is sent on an old answer."""
+        try:
+            if not self.owner.acquire():
+                return timedelta()
+            with self.storage.reading() as tx:
+                return still_true(tx, self.clinic, message.id, message.attempt, self.clock.utc())
+        except StorageError as error:
+            raise Unavailable("the database could not be asked once more") from error
 
-    def _record(self, results: Iterable[tuple[Claim, Result]], tally: Tally) -> None:
+    def _record(self, results: Sequence[_Heard], tally: Tally) -> None:
+        """Write outcomes down, however long the database is held: one forgotten is a message in doubt."""
+        if not results:
+            return
+        try:
+            self._write_down(results, tally)
+        except StorageError as error:
+            if isinstance(error, RefusedStatementError):
+                self._record_singly(results, tally, error)
+            elif self.stopping.wait(PATIENCE):
+                raise
+            else:
+                self._record(results, tally)
+        except Exception as error:  # noqa: BLE001  what one outcome leads to must not lose those of its group
+            self._record_singly(results, tally, error)
+
+    def _record_singly(self, results: Sequence[_Heard], tally: Tally, error: Exception) -> None:
+        """One outcome of a group cannot be written: the others are, and it ends in doubt."""
+        if len(results) > 1:
+            for one in results:
+                self._record([one], tally)
+            return
+        claim, result = results[0]
+        log.fault("cannot record", error, message=claim.entry.id)
+        if isinstance(result, Uncertain):
+            raise error
+        self._record([(claim, Uncertain("its outcome could not be recorded"))], tally)
+
+    def _write_down(self, results: Sequence[_Heard], tally: Tally) -> None:
         with self.storage.transaction() as tx:
             now = self.clock.utc()
             judged = [(claim, judge(_attempt(claim), result, now)) for claim, result in results]
-            self._write(tx, judged, tally, now)
+            won = self._write(tx, judged, tally, now)
+        for status in won: tally.count(status)
 
-    def _record_calls(self, claims: Sequence[Claim], tally: Tally) -> None:
+    def _call(self, tx: Transaction, claim: Claim, now: datetime) -> Outcome:
         """A phone step is handed to a person: its task is its receipt."""
-        with self.storage.transaction() as tx:
-            now = self.clock.utc()
-            judged = []
-            for claim in claims:
-                task = new_task(
-                    TaskKind.CALL,
-                    now,
-                    self.clinic.practice.staffed,
-                    claim.entry.patient_id,
-                    claim.entry.id,
-                    script=claim.words.plain,
-                    step=claim.entry.step,
-                )
-                number = tx.tasks.open(task, now)
-                outcome = Outcome(Status.ACCEPTED, Reason.CALL_TASK, f"task:{number}:{claim.entry.id}")
-                judged.append((claim, outcome))
-            self._write(tx, judged, tally, now)
+        entry, staffed = claim.entry, self.clinic.practice.staffed
+        said = {"script": claim.words.plain, "step": entry.step}
+        number = tx.tasks.open(new_task(TaskKind.CALL, now, staffed, entry.patient_id, entry.id, **said), now)
+        return Outcome(Status.ACCEPTED, Reason.CALL_TASK, f"task:{number}:{entry.id}")
 
     def _write(
         self, tx: Transaction, judged: Sequence[tuple[Claim, Outcome]], tally: Tally, now: datetime

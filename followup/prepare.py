@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from followup import log
 from followup.care.delivery import Reason, Status
 from followup.care.gates import Go, Later, Surroundings, Verdict, may_send
 from followup.care.local_time import local_day
-from followup.care.message import Held, Kind
+from followup.care.message import Held, Kind, Recorded
 from followup.care.people import ChannelName, Contact, Patient, Role
+from followup.care.rows import may_still_go, perhaps_said
 from followup.care.restrictions import all_in_force, limits
 from followup.care.standing import held_by_facts
 from followup.care.questions import questions
 from followup.consequences import ended_unsent
-from followup.errors import MessageError
+from followup.errors import MessageError, StorageError
 from followup.messages import MessageLibrary, Speaking, segments
 from followup.replan import Clinic
 from followup.storage import Transaction
@@ -42,18 +44,44 @@ class Preparer:
         self._library = library
         self._now = now
         self._listening = listening
-        ids = sorted({entry.patient_id for entry in due if entry.patient_id})
-        consent_needed = clinic.practice.caps.consent_needed
-        self._patients = tx.register.patients(ids, consent_needed=consent_needed)
+        ids = sorted(tx.register.lock_free({entry.patient_id for entry in due if entry.patient_id}))
+        self._held_elsewhere = {entry.patient_id for entry in due if entry.patient_id} - set(ids)
+        self._patients = self._read(ids)
+        self._in_trial = clinic.in_trial(tx)
         self._alerts = tx.tasks.alerts(ids)
         self._rows = tx.outbox.of_patients(ids)
         self._texts = tx.sending.texts_since(self._indexes(), now - COUNTED)
 
+    def _read(self, ids: Sequence[int]) -> dict[int, Patient]:
+        """The patients; one whose rows do not open is left out, since the others are none the worse."""
+        consent_needed = self._clinic.practice.caps.consent_needed
+        try:
+            return self._tx.register.patients(ids, consent_needed=consent_needed)
+        except StorageError as error:
+            if len(ids) == 1:
+                log.fault("cannot read", error, patient=ids[0])
+                return {}
+            return {key: patient for one in ids for key, patient in self._read([one]).items()}
+
     def prepare(self, entry: Entry) -> Claim | None:
-        """The claim of a row that may go now; None for one that was ended or put off."""
-        if entry.kind is not Kind.REMINDER:
-            return self._own_words(entry)
+        """The claim of a row that may go now; None for one that was ended, put off, or is in other hands.
+
+        A row that nothing can be made of is ended with a task; the others are none the worse for it.
+        """
+        if entry.patient_id in self._held_elsewhere:
+            return None
+        try:
+            return self._reminder(entry) if entry.kind is Kind.REMINDER else self._own_words(entry)
+        except Exception as error:  # noqa: BLE001  one poisoned row must not keep the rest from going
+            log.fault("cannot prepare", error, message=entry.id)
+            self._end(entry, Held(Reason.CANNOT_RENDER))
+            return None
+
+    def _reminder(self, entry: Entry) -> Claim | None:
         patient = self._patients[entry.patient_id or 0]
+        if self._waits_for_live(entry, patient):
+            self._tx.outbox.set_trial(entry, self._now, trial=True)
+            return None
         match self._verdict(entry, patient):
             case Go():
                 return self._render(entry, patient)
@@ -64,6 +92,12 @@ class Preparer:
             case Held() as held:
                 self._end(entry, held)
         return None
+
+    def _waits_for_live(self, entry: Entry, patient: Patient) -> bool:
+        """Whether the clinic is in trial and the number, as it is now, is not on its list."""
+        if not self._in_trial or entry.channel is ChannelName.PHONE:
+            return False
+        return patient.contact(entry.contact_id or 0).address(entry.channel) not in self._clinic.trial_list
 
     def _script(self, entry: Entry, patient: Patient) -> str:
         """What a person says instead; empty where the step has no script for a call."""
@@ -80,17 +114,28 @@ class Preparer:
             self._now,
             self._listening,
             patient.id in self._alerts,
-            self._question_until(entry),
+            self._question_until(entry, patient),
             self._texts.get(self._index(contact, entry.channel), ()),
+            self._nudged(entry, patient),
         )
         return may_send(entry.recorded, patient, self._clinic.practice, around)
 
-    def _question_until(self, entry: Entry) -> datetime | None:
-        """When the last open question closes: of the contact for a question, of the patient for other steps."""
-        rows = [r.recorded for r in self._rows[entry.patient_id or 0] if r.id != entry.id]
-        if entry.asks:
-            rows = [r for r in rows if r.key.contact == entry.contact_id]
-        return max((q.closes_at for q in questions(rows)), default=None)
+    def _question_until(self, entry: Entry, patient: Patient) -> datetime | None:
+        """When the patient's last question closes, another than the one that this row asks or repeats."""
+        own = {(entry.procedure_id, entry.step), (entry.procedure_id, self._repeats(entry, patient))}
+        asked = questions(row.recorded for row in self._rows[entry.patient_id or 0])
+        return max((q.closes_at for q in asked if (q.procedure, q.step) not in own), default=None)
+
+    def _nudged(self, entry: Entry, patient: Patient) -> Recorded | None:
+        """For a nudge, the row of its question: the one that was asked, else the one that may still be."""
+        repeated = self._repeats(entry, patient)
+        place = entry.procedure_id, repeated, entry.contact_id
+        rows = [r.recorded for r in self._rows[entry.patient_id or 0] if place == (r.procedure_id, r.step, r.contact_id)]
+        return max(rows, key=lambda row: (perhaps_said(row), may_still_go(row)), default=None) if repeated else None
+
+    def _repeats(self, entry: Entry, patient: Patient) -> str | None:
+        plan = self._clinic.practice.plans.get(patient.procedure(entry.procedure_id or 0).plan)
+        return next((s.nudges for s in plan.steps if s.key == entry.step), None) if plan else None
 
     def _speaking(self, entry: Entry, patient: Patient, channel: ChannelName) -> Speaking:
         contact = patient.contact(entry.contact_id or 0)
@@ -163,8 +208,10 @@ def _until(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> date
     """The end of the send window that is open now; `now` itself where facts forbid the reminder by now."""
     practice = clinic.practice
     patient = tx.register.patient(entry.patient_id or 0, consent_needed=practice.caps.consent_needed)
-    plan = practice.plans.get(patient.procedure(entry.procedure_id or 0).plan)
     key = entry.recorded.key
+    if key.procedure not in {p.id for p in patient.procedures}:
+        return now
+    plan = practice.plans.get(patient.procedure(key.procedure).plan)
     if plan is None or held_by_facts(key, plan.step(entry.step), now, patient, practice):
         return now
     return practice.window.closes(now, patient.contact(key.contact).zone)

@@ -9,17 +9,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from followup import log
 from followup.care.combine import patient_timeline
 from followup.care.facts import Facts
 from followup.care.delivery import UNSENT, WITH_PROVIDER, Reason, Status
 from followup.care.local_time import local_day
-from followup.care.message import Recorded, ReminderKey
+from followup.care.message import Kind, Recorded, ReminderKey
 from followup.care.people import ChannelName, Patient
 from followup.care.practice import Practice
 from followup.care.reconcile import Changes, reconcile
 from followup.care.restrictions import in_force, limits
 from followup.care.task import TaskKind, new_task
 from followup.care.timeline import Reminder
+from followup.errors import BusyError
 from followup.storage import Transaction
 from followup.storage.outbox_rows import Entry
 from followup.storage.switches import Switch
@@ -73,14 +75,14 @@ class Replanned:
 def replan(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime, by: str = PROGRAM) -> Replanned:
     """Derive the patient's timeline anew and write the difference; NotFoundError if there is no such patient."""
     practice = clinic.practice
+    tx.register.lock(patient_id)
     patient = tx.register.patient(patient_id, consent_needed=practice.caps.consent_needed)
     entries = tx.outbox.of_patients([patient_id], lock=True).get(patient_id, [])
     recorded = tuple(entry.recorded for entry in entries if entry.procedure_id)
     alert_open = bool(tx.tasks.alerts([patient_id]))
     timeline = patient_timeline(Facts(patient, recorded, alert_open=alert_open), practice)
     changes = reconcile(timeline, recorded, now)
-    trial = _on_trial(tx, clinic, patient) if changes.add else frozenset()
-    tx.outbox.apply(patient_id, changes, now, trial=trial)
+    _write(tx, clinic, patient, changes, now)
     tx.register.mark_fresh([patient_id])
     if changes:
         tx.audit.write(now, by, "replan", patient_id=patient_id, detail=_summary(changes))
@@ -88,9 +90,20 @@ def replan(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime, by: 
     return Replanned(patient, timeline, changes)
 
 
-def _on_trial(tx: Transaction, clinic: Clinic, patient: Patient) -> frozenset[tuple[int, ChannelName]]:
+def _write(tx: Transaction, clinic: Clinic, patient: Patient, changes: Changes, now: datetime) -> None:
+    """The difference; and in trial, what waits is held by the numbers as they are now, not as they were."""
     if not clinic.in_trial(tx):
-        return frozenset()
+        tx.outbox.apply(patient.id, changes, now)
+        return
+    trial = _off_list(clinic, patient)
+    tx.outbox.apply(patient.id, changes, now, trial=trial)
+    for entry in tx.outbox.of_patients([patient.id]).get(patient.id, []):
+        held = (entry.contact_id, entry.channel) in trial
+        if entry.status in UNSENT and entry.kind is Kind.REMINDER and entry.trial is not held:
+            tx.outbox.set_trial(entry, now, trial=held)
+
+
+def _off_list(clinic: Clinic, patient: Patient) -> frozenset[tuple[int, ChannelName]]:
     return frozenset(
         (contact.id, channel)
         for contact in patient.contacts
@@ -185,11 +198,22 @@ def replan_stale(tx: Transaction, clinic: Clinic, now: datetime, limit: int = 10
 
     A procedure's date that moved earlier, by more than a week, or after something was sent waits for a person.
     """
-    patients = tx.register.stale(limit)
-    for patient_id in patients:
-        _judge_dates(tx, clinic, patient_id, now)
-        replan(tx, clinic, patient_id, now)
-    return len(patients)
+    free = tx.register.lock_free(tx.register.stale(limit))
+    return sum(_replanned(tx, clinic, patient_id, now) for patient_id in sorted(free))
+
+
+def _replanned(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime) -> bool:
+    """One patient whose facts cannot be planned does not keep the others waiting: they stay stale, and logged."""
+    try:
+        with tx.savepoint():
+            _judge_dates(tx, clinic, patient_id, now)
+            replan(tx, clinic, patient_id, now)
+    except BusyError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one patient's rows, the next has none of it
+        log.fault("cannot plan", error, patient=patient_id)
+        return False
+    return True
 
 
 def _judge_dates(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime) -> None:
@@ -201,16 +225,19 @@ def _judge_dates(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime
             detail = f"procedure={procedure_id} {planned} -> {found}"
             tx.audit.write(now, PROGRAM, "date taken over", patient_id=patient_id, detail=detail)
             continue
-        task = new_task(
-            TaskKind.DATE_CHANGED,
-            now,
-            clinic.practice.staffed,
-            patient_id,
-            procedure=procedure_id,
-            planned=planned.isoformat(),
-            found=found.isoformat(),
-        )
-        tx.tasks.open(task, now)
+        asked = {"procedure": procedure_id, "planned": planned.isoformat(), "found": found.isoformat()}
+        if not _asked_already(tx, patient_id, asked):
+            task = new_task(TaskKind.DATE_CHANGED, now, clinic.practice.staffed, patient_id, **asked)
+            tx.tasks.open(task, now)
+
+
+def _asked_already(tx: Transaction, patient_id: int, asked: dict[str, object]) -> bool:
+    """Whether an open task asks just this, or did before another of the patient's dates joined it."""
+    return any(
+        task.kind is TaskKind.DATE_CHANGED
+        and asked in [{key: said.get(key) for key in asked} for said in (task.detail, *task.detail.get("earlier", []))]
+        for task in tx.tasks.open_tasks(patient_id)
+    )
 
 
 def _certainly_unsent(row: Recorded) -> bool:

@@ -55,7 +55,7 @@ def day(typed: str, today: date) -> date:
     try:
         return date.fromisoformat(typed)
     except ValueError as error:
-        raise InputError(f"this is not a day of the calendar; write 2026-10-30 or 10/30/2026") from error
+        raise InputError("this is not a day of the calendar; write 2026-10-30 or 10/30/2026") from error
 
 
 def moment(typed: str, on: date, zone: ZoneInfo, now: datetime) -> datetime:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
 
-from followup.errors import BusyError, StorageError
+from followup.errors import StorageError
 from followup.storage.agreements import Agreements
 from followup.storage.audit import Audit
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
+from followup.storage.faults import translated
 from followup.storage.inbox import Inbox
 from followup.storage.outbox import Outbox
 from followup.storage.register import Register
@@ -67,6 +67,12 @@ class Transaction:
     def switches(self) -> Switches:
         return Switches(self.connection)
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that may fail by itself; raises as `Storage.transaction` does."""
+        with translated(), self.connection.begin_nested():
+            yield
+
 
 class Storage:
     """A database, and the keys that open what is sealed in it."""
@@ -81,19 +87,19 @@ class Storage:
 
         Raises BusyError where another program holds the database, StorageError for its other faults.
         """
-        with _translated(), self.engine.begin() as connection:
+        with translated(), self.engine.begin() as connection:
             yield Transaction(connection, self.sealer)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """Read one moment's state without keeping writers waiting."""
-        with _translated(), self.engine.connect().execution_options(reading=True) as connection:
+        with translated(), self.engine.connect().execution_options(reading=True) as connection:
             yield Transaction(connection, self.sealer)
 
     @contextmanager
     def rehearsal(self) -> Iterator[Transaction]:
         """As `transaction`, but nothing is kept: it tells what would change."""
-        with _translated(), self.engine.connect() as connection, connection.begin() as begun:
+        with translated(), self.engine.connect() as connection, connection.begin() as begun:
             yield Transaction(connection, self.sealer)
             begun.rollback()
 
@@ -121,26 +127,6 @@ class Storage:
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The driver's errors as ours; their texts stay behind, since they may repeat values."""
-    try:
-        yield
-    except OperationalError as error:
-        if "locked" in str(error.orig) or "busy" in str(error.orig):
-            raise BusyError("another program holds the database; try again in a moment") from error
-        raise StorageError(f"the database cannot be used ({_name(error)})") from error
-    except DBAPIError as error:
-        raise StorageError(f"the database refused a statement ({_name(error)})") from error
-
-
-def _name(error: DBAPIError) -> str:
-    """SQLite's or PostgreSQL's own name of the fault: a code, never a value."""
-    origin = error.orig
-    code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
-    return str(code or type(origin).__name__)
 
 
 __all__ = ["Sealer", "Storage", "Transaction"]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from followup.care.people import Bar, ChannelName, ConsentTo, Role
 from followup.storage import tables as t
+from followup.storage.conflicts import insert_unless_there
 from followup.storage.ids import new_id
 from followup.storage.seal import Sealer
 
@@ -107,14 +108,8 @@ class Agreements:
     def suppress(self, channel: ChannelName, address: str, source: str, now: datetime) -> bool:
         """Stop a number or address for everybody who shares it; False if it was stopped already."""
         index = self.index_of(channel, address)
-        if self._standing_suppression(channel, index):
-            return False
-        self._connection.execute(
-            insert(t.suppressions).values(
-                id=new_id(now), channel=channel, address_index=index, since=now, source=source
-            )
-        )
-        return True
+        values = {"id": new_id(now), "channel": channel, "address_index": index, "since": now, "source": source}
+        return insert_unless_there(self._connection, t.suppressions, values)
 
     def lift(self, channel: ChannelName, address: str, now: datetime) -> bool:
         """Open a number or address again, upon a new recorded consent; False if it was not stopped."""

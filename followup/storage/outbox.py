@@ -15,7 +15,7 @@ from followup.care.people import ChannelName
 from followup.care.reconcile import Changes, Ending, Move
 from followup.care.timeline import Reminder
 from followup.storage.ids import new_ids
-from followup.storage.outbox_rows import WAITING, Entry, NewMessage, entries, packed, swap, unpacked
+from followup.storage.outbox_rows import ON_TRIAL, WAITING, Entry, NewMessage, entries, packed, swap, unpacked
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import attempts, messages
 
@@ -74,7 +74,10 @@ class Outbox:
         swap(self._connection, Mover.PLANNER, move.row, now, values)
 
     def add_message(self, new: NewMessage, now: datetime) -> int:
-        """Plan a message that is no reminder; returns its id."""
+        """Plan a message that is no reminder; returns its id, or that of the one planned under the same key."""
+        known = self._connection.scalar(select(messages.c.id).where(messages.c.key == new.key))
+        if known is not None:
+            return int(known)
         row = next(new_ids(now, 1))
         values = _blank(row, now) | {
             "kind": new.kind,
@@ -93,12 +96,18 @@ class Outbox:
 
     def on_trial(self) -> list[Entry]:
         """What waits for the clinic to be live."""
-        query = select(messages).where(messages.c.trial.is_(True), messages.c.status == Status.PLANNED)
-        return entries(self._connection, query.order_by(messages.c.due_at))
+        return entries(self._connection, select(messages).where(ON_TRIAL).order_by(messages.c.due_at))
+
+    def set_trial(self, entry: Entry, now: datetime, *, trial: bool) -> bool:
+        """Whether an unsent message waits for the clinic to be live; its number may have changed since."""
+        return swap(self._connection, Mover.PLANNER, entry.recorded, now, {"trial": trial})
 
     def end_trial(self, now: datetime) -> int:
-        """Let go what waited for the clinic to be live; returns how many messages."""
-        query = update(messages).where(messages.c.trial.is_(True), messages.c.status == Status.PLANNED)
+        """Let go what waited for the clinic to be live and still holds; returns how many messages.
+
+        What is past its end stays on trial, and is ended as such by the next sweep.
+        """
+        query = update(messages).where(ON_TRIAL, messages.c.valid_until > now)
         values = {"trial": False, "revision": messages.c.revision + 1, "updated_at": now}
         return self._connection.execute(query.values(**values)).rowcount
 
@@ -175,7 +184,7 @@ def _new_row(row: int, patient_id: int, reminder: Reminder, now: datetime, *, tr
             "reason": held.reason if held else None,
             "held_by": held.by if held else None,
             "priority": Priority.CRITICAL if reminder.step.critical else Priority.ORDINARY,
-            "asks": reminder.step.asks is not None,
+            "asks": reminder.step.opens_question,
             "trial": trial,
         }
     )

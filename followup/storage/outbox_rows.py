@@ -19,6 +19,10 @@ WAITING = and_(messages.c.status.in_((Status.PLANNED, Status.RETRY_WAIT)), messa
 """Certainly not sent, still to be, and not held by the trial: the partial indexes hold just these rows."""
 
 
+ON_TRIAL = and_(messages.c.trial.is_(True), messages.c.status.in_((Status.PLANNED, Status.RETRY_WAIT)))
+"""Waiting until the clinic is live."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One outbox row, without its words. Moments are UTC."""

@@ -15,6 +15,7 @@ from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
 from followup.errors import NotFoundError
 from followup.storage import tables as t
 from followup.storage.agreements import Agreements, Bars
+from followup.storage.conflicts import insert_unless_there
 from followup.storage.ids import new_id, new_short_id
 from followup.storage.seal import Place, Sealer
 
@@ -84,6 +85,16 @@ class Register:
             return self.patients([patient_id], consent_needed=consent_needed)[patient_id]
         except KeyError:
             raise NotFoundError("there is no such patient") from None
+
+    def lock(self, patient_id: int) -> None:
+        """Wait until no other transaction plans this patient or sends to them, and keep the others waiting."""
+        query = select(t.patients.c.id).where(t.patients.c.id == patient_id)
+        self._connection.execute(query.with_for_update())
+
+    def lock_free(self, ids: Collection[int]) -> set[int]:
+        """As `lock`, for those of the patients whom no other transaction holds; never waits."""
+        query = select(t.patients.c.id).where(t.patients.c.id.in_(sorted(ids))).order_by(t.patients.c.id)
+        return set(self._connection.scalars(query.with_for_update(skip_locked=True)))
 
     def _rows(self, table: Table, column: Any, ids: Collection[int]) -> list[Row[Any]]:  # noqa: ANN401  any column
         query = select(table).where(column.in_(sorted(set(ids)))).order_by(table.c.id)
@@ -264,7 +275,7 @@ class Register:
     # Stale patients
 
     def stale(self, limit: int) -> list[int]:
-        return list(self._connection.scalars(select(t.stale.c.patient_id).limit(limit)))
+        return list(self._connection.scalars(select(t.stale.c.patient_id).order_by(t.stale.c.patient_id).limit(limit)))
 
     def unconfirmed_dates(self, patient_id: int) -> list[tuple[int, date, date]]:
         """Procedures whose date another program changed: id, the date planned with, the date now recorded."""
@@ -275,8 +286,7 @@ class Register:
         return [(row.id, row.planned_on, row.on_date) for row in self._connection.execute(query)]
 
     def mark_stale(self, patient_id: int) -> None:
-        if self._connection.scalar(select(t.stale).where(t.stale.c.patient_id == patient_id)) is None:
-            self._connection.execute(insert(t.stale).values(patient_id=patient_id))
+        insert_unless_there(self._connection, t.stale, {"patient_id": patient_id})
 
     def mark_fresh(self, patient_ids: Collection[int]) -> None:
         self._connection.execute(t.stale.delete().where(t.stale.c.patient_id.in_(patient_ids)))

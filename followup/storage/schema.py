@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from followup.errors import StorageError
@@ -33,7 +34,11 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the schema to `revision`, in the caller's transaction."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    try:
+        command.upgrade(config, revision)
+    except CommandError:
+        found = present(connection)
+        raise StorageError(f"the database is of version {found}, which this program does not know") from None
 
 
 def downgrade(connection: Connection, revision: str = "base") -> None:

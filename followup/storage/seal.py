@@ -48,11 +48,10 @@ class Sealer:
 
     def open(self, place: Place, value: bytes) -> str:
         """The text; StorageError where the key is missing or the value was moved or changed."""
-        end = 1 + value[0]
-        key_id, nonce, sealed = value[1:end].decode(), value[end : end + _NONCE], value[end + _NONCE :]
+        key_id, nonce, sealed = _parts(value)
         try:
             return self._cipher(key_id).decrypt(nonce, sealed, bytes(place)).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise StorageError(
                 f"a sealed value does not open with key {key_id!r}: a wrong key, or the row was tampered with"
             ) from None
@@ -66,3 +65,11 @@ class Sealer:
             return AESGCM(self.keys[key_id])
         except KeyError:
             raise StorageError(f"the key {key_id!r}, which a sealed value needs, is not configured") from None
+
+
+def _parts(value: bytes) -> tuple[str, bytes, bytes]:
+    """Key id, nonce and what is sealed; the id is shown in an error, so what is no id is not repeated."""
+    end = 1 + (value[0] if value else 0)
+    key_id = value[1:end].decode("ascii", errors="replace")
+    known = key_id if key_id.isprintable() and key_id.isascii() else "?"
+    return known, value[end : end + _NONCE], value[end + _NONCE :]

@@ -14,13 +14,20 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from followup.care.delivery import Mover, Outcome, Reason, Status, allowed
+from followup.care.delivery import SET_ASIDE, UNSENT, Mover, Outcome, Reason, Status, allowed
 from followup.care.message import Held, Kind, Priority, Text
 from followup.care.people import ChannelName
 from followup.storage.ids import new_ids
-from followup.storage.outbox_rows import WAITING, Claim, Entry, entries, packed, swap, unpacked
+from followup.storage.outbox_rows import ON_TRIAL, WAITING, Claim, Entry, entries, packed, swap, unpacked
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import attempts, messages
+
+
+NOT_SENT = UNSENT | SET_ASIDE | {Status.FAILED, Status.EXPIRED}
+"""Whatever was attempted with these certainly did not go out."""
+
+LONGEST_CODE = 32
+"""Letters of a provider's code; what is longer is no code."""
 
 
 class Sending:
@@ -64,7 +71,7 @@ class Sending:
         """Due rows past their end, trial rows among them."""
         w = messages.c
         due = and_(WAITING, w.due_at <= now, w.valid_until <= now)
-        trial = and_(w.trial.is_(True), w.status == Status.PLANNED, w.valid_until <= now)
+        trial = and_(ON_TRIAL, w.valid_until <= now)
         return [
             entry
             for condition in (due, trial)
@@ -134,7 +141,7 @@ class Sending:
         values: dict[str, Any] = {
             "status": outcome.status,
             "reason": outcome.reason,
-            "code": outcome.code or None,
+            "code": outcome.code[:LONGEST_CODE] or None,
             "charged": messages.c.charged + outcome.charged,
             "revision": messages.c.revision + 1,
             "updated_at": now,
@@ -143,7 +150,7 @@ class Sending:
             values["provider_id"] = outcome.provider_id
         if outcome.due_at:
             values["due_at"] = outcome.due_at
-        if outcome.status is Status.ACCEPTED:
+        if outcome.status is Status.ACCEPTED and outcome.reason is not Reason.CALL_TASK:
             values["poll_at"] = now
         query = (
             update(messages)
@@ -151,13 +158,19 @@ class Sending:
             .where(messages.c.status == Status.SENDING)
             .values(**values)
         )
-        ended = {"ended_at": now, "outcome": outcome.status, "code": outcome.code or None}
+        ended = {"ended_at": now, "outcome": outcome.status, "code": values["code"]}
         self._connection.execute(
             update(attempts)
             .where(attempts.c.message_id == message_id, attempts.c.number == attempt)
             .values(**ended)
         )
         return self._connection.execute(query).rowcount == 1
+
+    def left_by(self, owner: str, channel: ChannelName) -> list[Entry]:
+        """Rows of one channel that say `sending`, claimed by this owner."""
+        w = messages.c
+        query = select(messages).where(w.status == Status.SENDING, w.owner == owner, w.channel == channel)
+        return entries(self._connection, query.with_for_update(skip_locked=True))
 
     def owners(self) -> set[str]:
         """Who has messages in hand."""
@@ -182,7 +195,7 @@ class Sending:
             w.sent_at >= since,
             w.channel == ChannelName.SMS,
             w.kind == Kind.REMINDER,
-            w.status.not_in((Status.FAILED, Status.RETRY_WAIT, Status.SUPPRESSED, Status.EXPIRED)),
+            w.status.not_in(NOT_SENT),
         )
         found: dict[bytes, list[datetime]] = defaultdict(list)
         for row in self._connection.execute(query):

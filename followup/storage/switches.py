@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select
 
 from followup.care.people import ChannelName
+from followup.storage.conflicts import insert_or_replace
 from followup.storage.tables import switches
 
 
@@ -52,8 +53,7 @@ class Switches:
         return {Switch(row.name): Setting(row.value, row.at, row.by) for row in rows}
 
     def set(self, switch: Switch, value: str, now: datetime, by: str) -> None:
-        self.clear(switch)
-        self._connection.execute(switches.insert().values(name=switch, value=value, at=now, by=by))
+        insert_or_replace(self._connection, switches, {"name": switch, "value": value, "at": now, "by": by})
 
     def clear(self, switch: Switch) -> None:
         self._connection.execute(delete(switches).where(switches.c.name == switch))

@@ -6,7 +6,7 @@ found without being read. The indexes are not unique: couples and daughters shar
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, MetaData, Sequence, String, Table, text
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, MetaData, Sequence, String, Table, Text, text
 
 from followup.storage.column_types import BlindIndex, Id, Sealed, Utc
 
@@ -113,7 +113,7 @@ messages = Table(
     Column("address", Sealed),  # of a message that is no reminder: a reminder's is looked up when it is sent
     Column("words", Sealed),  # the same
     Column("address_index", BlindIndex),  # where the last attempt went: caps count by number
-    Column("told", String(400)),  # restrictions and dates the text named, as JSON
+    Column("told", Text),  # restrictions and dates the text named, as JSON
     Column("provider_id", String(200), unique=True),
     Column("code", String(32)),  # the provider's last code
     Column("poll_at", Utc),  # when its receipt is asked for next
@@ -121,8 +121,8 @@ messages = Table(
     Column("answered", Boolean, nullable=False),
     Column("planned_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
-    # The claim asks one priority after the other; "is anything due at all?" reads one entry of the second.
-    Index("ix_messages_claim", "priority", "due_at", sqlite_where=WAITING, postgresql_where=WAITING),
+    # The claim asks one channel's priorities in turn; "is anything due at all?" reads one entry of the second.
+    Index("ix_messages_claim", "channel", "priority", "due_at", sqlite_where=WAITING, postgresql_where=WAITING),
     Index("ix_messages_due", "due_at", sqlite_where=WAITING, postgresql_where=WAITING),
     Index(
         "ix_messages_owner",
@@ -146,8 +146,8 @@ messages = Table(
     Index(
         "ix_messages_trial",
         "valid_until",
-        sqlite_where=text("trial AND status = 'planned'"),
-        postgresql_where=text("trial AND status = 'planned'"),
+        sqlite_where=text("trial AND status IN ('planned', 'retry_wait')"),
+        postgresql_where=text("trial AND status IN ('planned', 'retry_wait')"),
     ),
 )
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from followup.care.task import Level, NewTask, TaskKind
 from followup.errors import NotFoundError, RefusedError
+from followup.storage.conflicts import insert_unless_there
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import task_numbers, tasks
 
@@ -43,9 +44,15 @@ class Tasks:
 
     def open(self, new: NewTask, now: datetime) -> int:
         """Open a task, or join the open one of that patient and kind; returns its number."""
+        number = None
+        while number is None:
+            row = self._standing(new)
+            number = self._join(row, new) if row else self._insert(new, now)
+        return number
+
+    def _standing(self, new: NewTask) -> Row[Any] | None:
         same = (tasks.c.kind == new.kind, tasks.c.closed_at.is_(None), tasks.c.patient_id == new.patient_id)
-        row = self._connection.execute(select(tasks).where(*same)).one_or_none()
-        return self._join(row, new) if row else self._insert(new, now)
+        return self._connection.execute(select(tasks).where(*same).with_for_update()).one_or_none()
 
     def _join(self, row: Row[Any], new: NewTask) -> int:
         """The newest detail counts; the earliest deadline stays."""
@@ -64,22 +71,21 @@ class Tasks:
         )
         return task.number
 
-    def _insert(self, new: NewTask, now: datetime) -> int:
+    def _insert(self, new: NewTask, now: datetime) -> int | None:
+        """The new task's number; None if another program has just opened one of the same patient and kind."""
         number = self._next_number()
-        self._connection.execute(
-            insert(tasks).values(
-                number=number,
-                kind=new.kind,
-                level=new.kind.level,
-                patient_id=new.patient_id,
-                message_id=new.message_id,
-                opened_at=now,
-                due_at=new.due_at,
-                times=1,
-                detail=self._sealed("detail", number, json.dumps(dict(new.detail))),
-            )
-        )
-        return number
+        values = {
+            "number": number,
+            "kind": new.kind,
+            "level": new.kind.level,
+            "patient_id": new.patient_id,
+            "message_id": new.message_id,
+            "opened_at": now,
+            "due_at": new.due_at,
+            "times": 1,
+            "detail": self._sealed("detail", number, json.dumps(dict(new.detail))),
+        }
+        return number if insert_unless_there(self._connection, tasks, values) else None
 
     def _next_number(self) -> int:
         """Small numbers, since they are typed and texted; SQLite has one writer and needs no sequence."""
@@ -126,13 +132,10 @@ class Tasks:
     def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:
         """Close it; RefusedError if it is closed already."""
         task = self.get(number)
-        if task.closed_at is not None:
+        values = {"closed_at": now, "closed_by": by, "note": self._sealed("note", number, note) if note else None}
+        query = update(tasks).where(tasks.c.number == number, tasks.c.closed_at.is_(None)).values(**values)
+        if not self._connection.execute(query).rowcount:
             raise RefusedError(f"task {number} is closed already")
-        self._connection.execute(
-            update(tasks)
-            .where(tasks.c.number == number)
-            .values(closed_at=now, closed_by=by, note=self._sealed("note", number, note) if note else None)
-        )
         return task
 
     def _sealed(self, column: str, number: int, text: str) -> bytes:

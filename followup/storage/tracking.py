@@ -30,7 +30,7 @@ class Tracking:
             values |= {"status": receipt.status, "code": receipt.code or None}
             if receipt.status is Status.UNDELIVERED:
                 values["reason"] = Reason.NOT_DELIVERED
-        if poll_at is None and receipt.status is Status.SENT:
+        if poll_at is None and values.get("status", entry.status) == Status.SENT:
             values["reason"] = Reason.NO_RECEIPT
         return swap(self._connection, Mover.RECEIPTS, entry.recorded, now, values)
 
@@ -41,10 +41,24 @@ class Tracking:
             values = {"status": Status.UNDELIVERED, "reason": Reason.NOT_REACHED}
         return swap(self._connection, Mover.WORKLIST, entry.recorded, now, values)
 
-    def calls_of(self, task: int) -> list[Entry]:
-        """The phone steps that one call task carries."""
-        query = select(messages).where(messages.c.provider_id.like(f"task:{task}:%"))
-        return entries(self._connection, query.where(messages.c.status == Status.ACCEPTED))
+    def calls_of(self, task: int, patient_id: int) -> list[Entry]:
+        """The phone steps that one call task of a patient carries."""
+        query = select(messages).where(messages.c.patient_id == patient_id, messages.c.status == Status.ACCEPTED)
+        carried = query.where(messages.c.provider_id.like(f"task:{task}:%"))
+        return entries(self._connection, carried.with_for_update())
+
+    def in_doubt(self, patient_id: int | None, message_id: int | None) -> list[Entry]:
+        """What may or may not have reached a patient; without one, the message itself if it is in doubt."""
+        about = messages.c.id == message_id if patient_id is None else messages.c.patient_id == patient_id
+        query = select(messages).where(about, messages.c.status == Status.IN_DOUBT)
+        return entries(self._connection, query.with_for_update())
+
+    def clear_up(self, entry: Entry, *, arrived: bool, now: datetime) -> bool:
+        """A person has found out that a message in doubt arrived, or told the patient; or could not find out."""
+        values: dict[str, Any] = {"status": Status.DELIVERED, "reason": None}
+        if not arrived:
+            values = {"status": Status.UNRESOLVED}
+        return swap(self._connection, Mover.WORKLIST, entry.recorded, now, values)
 
     def open_questions(self, asked_before: datetime, limit: int) -> list[Entry]:
         """Questions that were sent before a moment and are neither answered nor given up."""

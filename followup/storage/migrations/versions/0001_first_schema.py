@@ -205,7 +205,7 @@ def upgrade() -> None:
         sa.Column("address", sa.LargeBinary(), nullable=True),
         sa.Column("words", sa.LargeBinary(), nullable=True),
         sa.Column("address_index", sa.LargeBinary(length=16), nullable=True),
-        sa.Column("told", sa.String(length=400), nullable=True),
+        sa.Column("told", sa.Text(), nullable=True),
         sa.Column("provider_id", sa.String(length=200), nullable=True),
         sa.Column("code", sa.String(length=32), nullable=True),
         sa.Column("poll_at", Utc(), nullable=True),
@@ -224,7 +224,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_messages_claim",
         "messages",
-        ["priority", "due_at"],
+        ["channel", "priority", "due_at"],
         unique=False,
         sqlite_where=sa.text("status IN ('planned', 'retry_wait') AND NOT trial"),
         postgresql_where=sa.text("status IN ('planned', 'retry_wait') AND NOT trial"),
@@ -267,8 +267,8 @@ def upgrade() -> None:
         "messages",
         ["valid_until"],
         unique=False,
-        sqlite_where=sa.text("trial AND status = 'planned'"),
-        postgresql_where=sa.text("trial AND status = 'planned'"),
+        sqlite_where=sa.text("trial AND status IN ('planned', 'retry_wait')"),
+        postgresql_where=sa.text("trial AND status IN ('planned', 'retry_wait')"),
     )
     op.create_table(
         "attempts",
@@ -371,8 +371,8 @@ def downgrade() -> None:
     op.drop_index(
         "ix_messages_trial",
         table_name="messages",
-        sqlite_where=sa.text("trial AND status = 'planned'"),
-        postgresql_where=sa.text("trial AND status = 'planned'"),
+        sqlite_where=sa.text("trial AND status IN ('planned', 'retry_wait')"),
+        postgresql_where=sa.text("trial AND status IN ('planned', 'retry_wait')"),
     )
     op.drop_index(
         "ix_messages_question",

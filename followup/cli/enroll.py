@@ -1,0 +1,272 @@
+"""`followup enroll`: a patient and a procedure, by prompts or as JSON on standard input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from followup.cli import ask, screen
+from followup.cli.desk import Desk, pass_desk, print_json
+from followup.errors import InputError
+
+if TYPE_CHECKING:
+    from followup.care.people import Role
+    from followup.enroll import Enrolled, Enrollment, NewPerson
+    from followup.storage import Transaction
+    from followup.storage.agreements import Consent
+
+METHOD = "said aloud"
+"""How consent is given at the prompt: the script was read, the answer heard."""
+
+
+@click.command()
+@click.option(
+    "--json", "as_json", is_flag=True, help="Read one enrollment as JSON from standard input, answer in JSON."
+)
+@click.option("--json-help", is_flag=True, help="Show what that JSON holds.")
+@pass_desk
+def enroll(desk: Desk, *, as_json: bool, json_help: bool) -> None:
+    """Enter a patient and a procedure.
+
+    Asks for everything, shows what would be sent and when, and only then enters it. Who the patient is is never
+    given on the command line.
+    """
+    from followup.cli.enroll_json import EXAMPLE, read, told
+
+    if json_help:
+        click.echo(EXAMPLE)
+    elif as_json:
+        entered = read(desk, click.get_text_stream("stdin").read())
+        print_json(told(desk, desk.carry_out(lambda tx: _enroll(desk, tx, entered))))
+    else:
+        _by_prompts(desk)
+
+
+def _enroll(desk: Desk, tx: Transaction, entered: Enrollment) -> Enrolled:
+    from followup.enroll import enroll as enter
+
+    languages = desk.app.library.languages(entered.plan) if entered.plan in desk.app.library.plans else ()
+    return enter(tx, desk.app.clinic, entered, desk.now, desk.by, languages)
+
+
+def _by_prompts(desk: Desk) -> None:
+    entered = _ask_everything(desk)
+    seen = desk.rehearse(lambda tx: _enroll(desk, tx, entered))
+    if seen.known:
+        screen.say("This patient is enrolled for this procedure already; nothing was changed.", "yellow")
+        return
+    screen.say()
+    screen.show(screen.changes_table(seen.replanned.patient, seen.replanned.changes))
+    screen.say(screen.legend(seen.replanned.changes), "dim")
+    _warn(desk, seen)
+    if not ask.yes("Enroll?", default=True):
+        screen.say("Nothing was entered.")
+        return
+    done = desk.carry_out(lambda tx: _enroll(desk, tx, entered))
+    with desk.app.storage.reading() as tx:
+        who = tx.register.identities([done.patient_id])[done.patient_id]
+    screen.say(f"Enrolled. The patient's id is {who.short_id}.", "bold green")
+    _ask_about_welcome(desk, done)
+
+
+def _warn(desk: Desk, seen: Enrolled) -> None:
+    """What staff should know before they say yes."""
+    from followup.care.people import Bar, ChannelName
+
+    patient = seen.replanned.patient
+    with desk.app.storage.reading() as tx:
+        if desk.app.clinic.in_trial(tx):
+            screen.say("TRIAL: only numbers on the trial list are really written to (`followup live`).", "yellow")
+    for contact in patient.contacts:
+        for channel, bar in contact.bars.items():
+            if bar is Bar.OPTED_OUT:
+                screen.say(
+                    f"The {contact.role}'s {channel} has opted out and stays off; see `followup change`.", "yellow"
+                )
+        if not any(contact.may_use(c) for c in (ChannelName.SMS, ChannelName.EMAIL)):
+            screen.say(f"The {contact.role} gets no text or e-mail; steps for a call become tasks.", "yellow")
+
+
+def _ask_about_welcome(desk: Desk, done: Enrolled) -> None:
+    """Staff often have the patient on the phone: a number typed wrong shows at once."""
+    from followup.care.people import ChannelName
+
+    welcome = [
+        r for r in done.replanned.timeline if r.goes and r.due_at <= desk.now and r.key.channel is ChannelName.SMS
+    ]
+    if not welcome:
+        return
+    typed = ask.ask("Did the welcome text arrive? [Y/n/later]", _heard, "y")
+    if typed == "n":
+        desk.carry_out(lambda tx: _not_heard(desk, tx, done))
+        screen.say("A task is open: check the number (`followup change`).")
+    elif typed == "y":
+        desk.carry_out(lambda tx: tx.audit.write(desk.now, desk.by, "welcome heard", patient_id=done.patient_id))
+
+
+def _heard(typed: str) -> str:
+    short = typed.lower()[:1]
+    if short not in ("y", "n", "l"):
+        raise InputError("y, n or later")
+    return short
+
+
+def _not_heard(desk: Desk, tx: Transaction, done: Enrolled) -> None:
+    from followup.care.task import TaskKind, new_task
+
+    staffed = desk.app.clinic.practice.staffed
+    tx.tasks.open(new_task(TaskKind.BAD_ADDRESS, desk.now, staffed, done.patient_id, step="welcome"), desk.now)
+
+
+def _ask_everything(desk: Desk) -> Enrollment:
+    from followup.enroll import Enrollment
+
+    today = desk.now.astimezone(desk.app.clinic.practice.zone).date()
+    name = ask.ask("Patient's name", ask.required)
+    born = ask.ask("Birth date (1948-03-07 or 3/7/1948)", lambda typed: ask.day(typed, today))
+    record = ask.maybe("Record number", str)
+    known = desk.rehearse(lambda tx: tx.register.same_person(name, born, record))
+    if known is not None and not ask.yes("This patient is enrolled already. Add a procedure?", default=True):
+        raise click.Abort
+    plan = _ask_plan(desk)
+    on = ask.ask("Procedure date", lambda typed: _procedure_day(typed, today), "today")
+    patient, caregivers = (None, ()) if known else _ask_people(desk, plan, name)
+    pain = ask.ask("Pain before the procedure, 0 to 10 (Enter = not asked)", lambda t: ask.score(t) if t else None)
+    entered = Enrollment(plan, on, known, name, born, record, patient, caregivers, pain)
+    return _ask_home(desk, entered, today) if on <= today else entered
+
+
+def _procedure_day(typed: str, today: date) -> date:
+    from followup.enroll import procedure_date_faults
+
+    on = ask.day(typed, today)
+    if faults := list(procedure_date_faults(on, today)):
+        raise InputError(faults[0])
+    return on
+
+
+def _ask_plan(desk: Desk) -> str:
+    plans = desk.app.library.plans
+    own = [key for key, plan in plans.items() if not plan.example] or list(plans)
+    if len(own) == 1:
+        screen.say(f"Care plan: {plans[own[0]].name}")
+        return own[0]
+    return own[ask.choice("Care plan", [plans[key].name for key in own], 0)]
+
+
+def _ask_people(desk: Desk, plan: str, name: str) -> tuple[NewPerson, tuple[NewPerson, ...]]:
+    from followup.care.people import Role
+
+    patient = ask_person(desk, plan, name, Role.PATIENT)
+    caregivers: tuple[NewPerson, ...] = ()
+    while ask.yes("Add a caregiver?", default=False):
+        caregivers += (ask_caregiver(desk, plan),)
+    return patient, caregivers
+
+
+def ask_caregiver(desk: Desk, plan: str) -> NewPerson:
+    """Somebody who cares for the patient; the patient is asked first."""
+    from followup.care.people import ConsentTo, Role
+    from followup.storage.agreements import Consent
+
+    share = ask.yes("Ask the patient: may we share with this person?", default=True)
+    name = ask.ask("Caregiver's name", ask.required)
+    person = ask_person(desk, plan, name, Role.CAREGIVER)
+    agreed = Consent(ConsentTo.SHARE, share, METHOD, wording(desk, plan, person.contact.language))
+    return replace(person, consents=(*person.consents, agreed))
+
+
+def ask_person(desk: Desk, plan: str, name: str, role: Role) -> NewPerson:
+    """How somebody is reached, in which language and zone, and what they agree to."""
+    from followup.addresses import address, number
+    from followup.enroll import NewPerson
+    from followup.storage.register import NewContact
+
+    country = desk.app.config.clinic.country
+    mobile = ask.maybe("Mobile number", lambda typed: number(typed, country))
+    landline = None if mobile else ask.maybe("Landline", lambda typed: number(typed, country))
+    email = ask.maybe("E-mail", address)
+    language = _ask_language(desk, plan)
+    zone = _ask_zone(desk)
+    contact = NewContact(role, name, language, zone, mobile or landline, email, bool(landline))
+    consents = ask_consents(desk, plan, language, texts=bool(mobile), mails=bool(email))
+    return NewPerson(contact, consents)
+
+
+def _ask_language(desk: Desk, plan: str) -> str:
+    languages = desk.app.library.languages(plan)
+    return (
+        languages[0]
+        if len(languages) == 1
+        else ask.ask(f"Language ({', '.join(languages)})", lambda typed: _language(typed, languages), languages[0])
+    )
+
+
+def _language(typed: str, languages: tuple[str, ...]) -> str:
+    if typed.lower() not in languages:
+        raise InputError(f"this plan has {', '.join(languages)}")
+    return typed.lower()
+
+
+def _ask_zone(desk: Desk) -> str:
+    from followup.config import zone
+
+    return ask.ask("Time zone", zone, desk.app.clinic.practice.zone.key).key
+
+
+def ask_consents(desk: Desk, plan: str, language: str, *, texts: bool, mails: bool) -> tuple[Consent, ...]:
+    """Read the script aloud, note each answer; nothing is asked for a channel that is not there."""
+    from followup.care.people import ConsentTo
+    from followup.storage.agreements import Consent
+
+    asked = [(ConsentTo.SMS, "texts")] * texts + [(ConsentTo.EMAIL, "e-mails")] * mails
+    if not asked:
+        return ()
+    screen.say()
+    screen.say(desk.app.library.consent_script(plan, language), "italic")
+    screen.say()
+    version = wording(desk, plan, language)
+    given = [(about, ask.yes(f"Agreed to {what}?", default=True)) for about, what in asked]
+    return tuple(Consent(about, yes, METHOD, version) for about, yes in given)
+
+
+def wording(desk: Desk, plan: str, language: str) -> str:
+    """Which version of the script was read: a consent must show what was agreed to."""
+    import hashlib
+
+    script = desk.app.library.consent_script(plan, language)
+    return f"{language}:{hashlib.sha256(script.encode()).hexdigest()[:12]}"
+
+
+def _ask_home(desk: Desk, entered: Enrollment, today: date) -> Enrollment:
+    """Only "yes" is a discharge."""
+    options = "y = yes, n = not yet, o = stays overnight"
+    typed = ask.ask(f"Home already? ({options})", _home_answer, "n" if entered.on == today else "y")
+    if typed == "o":
+        return replace(entered, in_hospital=True)
+    if typed == "n":
+        return entered
+    zone = desk.app.clinic.practice.zone
+    default = "now" if entered.on == today else f"{entered.on} 15:00"
+    at = ask.ask(
+        "Home since", lambda t: _home_since(desk, entered, ask.moment(t, entered.on, zone, desk.now)), default
+    )
+    return replace(entered, discharged_at=at)
+
+
+def _home_since(desk: Desk, entered: Enrollment, at: datetime) -> datetime:
+    from followup.enroll import home_faults
+
+    if faults := list(home_faults(at, entered.on, desk.app.clinic.practice.zone, desk.now)):
+        raise InputError(faults[0])
+    return at
+
+
+def _home_answer(typed: str) -> str:
+    short = typed.lower()[:1]
+    if short not in ("y", "n", "o"):
+        raise InputError("y, n or o")
+    return short
