@@ -87,9 +87,7 @@ def pause(tx: Transaction, clinic: Clinic, entry: Entry, code: str, now: datetim
         tx.switches.set(switch, code, now, PROGRAM)
         tx.audit.write(now, PROGRAM, "sender paused", detail=f"channel={entry.channel} code={code}")
     staffed = clinic.practice.staffed
-    tx.tasks.open(
-        new_task(TaskKind.SENDER_PAUSED, now, staffed, channel=str(entry.channel), code=code), now
-    )
+    tx.tasks.open(new_task(TaskKind.SENDER_PAUSED, now, staffed, channel=str(entry.channel), code=code), now)
 
 
 def _stop(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> None:

@@ -23,6 +23,7 @@ from followup.replan import PROGRAM
 from followup.storage.switches import Switch
 
 RESCUE_EVERY = timedelta(minutes=1)
+SWEEP_EVERY = timedelta(minutes=15)
 HOME_ASKED_EVERY = timedelta(minutes=15)
 
 
@@ -59,7 +60,7 @@ class Daemon:
         return not self._stop.is_set()
 
     def _keep_time(self) -> None:
-        self._rescue()
+        self._guarded(self._rescue)
         scheduler = BackgroundScheduler(
             timezone="UTC",
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -70,6 +71,7 @@ class Daemon:
             self._beat(scheduler, partial(self._drain, channel), every)
         self._beat(scheduler, self._poll, self._app.config.daemon.poll_seconds)
         self._beat(scheduler, self._close_questions, self._app.config.daemon.poll_seconds)
+        self._beat(scheduler, self._sweep, SWEEP_EVERY.total_seconds())
         self._beat(scheduler, self._rescue, RESCUE_EVERY.total_seconds())
         self._beat(scheduler, self._ask_home, HOME_ASKED_EVERY.total_seconds())
         scheduler.start()
@@ -114,14 +116,21 @@ class Daemon:
 
     def _poll(self) -> None:
         if self._app.owner.acquire():
-            asked = receipts.poll(self._app.storage, self._app.clinic, self._app.ledgers, self._app.clock)
-            if asked:
+            app = self._app
+            if asked := receipts.poll(app.storage, app.clinic, app.ledgers, app.clock, self._stop):
                 log.event("receipts", asked=asked)
 
     def _rescue(self) -> None:
         app = self._app
         if app.owner.acquire() and (found := settle.rescue(app.storage, app.clinic, app.owner, app.clock.utc())):
             log.event("in doubt after a crash", messages=found)
+
+    def _sweep(self) -> None:
+        """What `_tick` leaves alone while nothing is due: trial rows past their end."""
+        tally = Tally()
+        if self._app.owner.acquire():
+            self._app.dispatcher.sweep(tally)
+        _log_tally("swept", tally)
 
     def _close_questions(self) -> None:
         if closed := self._app.dispatcher.close_questions():

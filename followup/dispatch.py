@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from followup import log
 from followup.care.delivery import Attempt, Outcome, Reason, Status, judge
 from followup.care.message import Held, Message
 from followup.care.people import ChannelName
@@ -21,10 +22,12 @@ from followup.care.task import TaskKind, new_task
 from followup.channels.slots import Result, Slots
 from followup.clock import Clock
 from followup.consequences import ended_unsent, recorded, tell
+from followup.errors import StorageError, Unavailable, Uncertain
 from followup.messages import MessageLibrary
 from followup.prepare import Preparer, still_true
 from followup.replan import Clinic, replan_stale
 from followup.storage import Storage, Transaction
+from followup.storage.faults import RefusedStatementError
 from followup.storage.outbox_rows import Claim, Entry
 from followup.storage.owner import Owner
 
@@ -40,6 +43,7 @@ SWEEP = 200
 PATIENCE = 0.5
 """Seconds between two tries to write outcomes down while the database is held or away."""
 
+_Heard = tuple[Claim, Result]
 _Step = Callable[[Transaction, datetime], int]
 
 
@@ -51,8 +55,9 @@ class Tally:
     expired: int = 0
     outcomes: dict[Status, int] = field(default_factory=dict)
 
-    def count(self, status: Status) -> None:
-        self.outcomes[status] = self.outcomes.get(status, 0) + 1
+    def count(self, statuses: Iterable[Status]) -> None:
+        for status in statuses:
+            self.outcomes[status] = self.outcomes.get(status, 0) + 1
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ class Dispatcher:
 
     def drain(self, channel: ChannelName, tally: Tally) -> bool:
         """Send what is due by one channel, for one slice of time at most; True if more may be waiting."""
+        if channel is not ChannelName.PHONE and channel not in self.slots:
+            return False
         began = self.clock.monotonic()
         while self.clock.monotonic() - began < SLICE.total_seconds():
             if self.stopping.is_set() or not self.owner.acquire():
@@ -118,6 +125,7 @@ class Dispatcher:
 
     def _take(self, channel: ChannelName, tally: Tally) -> tuple[bool, list[Claim]]:
         """Claim what may go now: whether more may be due, and what is to be sent. Calls are handed over at once."""
+        handed: list[Status] = []
         with self.storage.transaction() as tx:
             now = self.clock.utc()
             if channel in tx.switches.paused_channels():
@@ -126,9 +134,10 @@ class Dispatcher:
             due = tx.sending.due(now, self.in_flight, channel)
             claimed = self._claim(tx, due, now)
             if channel is ChannelName.PHONE:
-                self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claimed], tally, now)
+                handed = self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claimed], now)
                 claimed = []
-            return len(due) == self.in_flight, claimed
+        tally.count(handed)
+        return len(due) == self.in_flight, claimed
 
     def _doubt_leftovers(self, tx: Transaction, channel: ChannelName, now: datetime) -> None:
         """What we claimed before and never wrote an outcome for: one channel has one drain at a time."""
@@ -191,19 +200,17 @@ class Dispatcher:
 
     def _record(self, results: Sequence[_Heard], tally: Tally) -> None:
         """Write outcomes down, however long the database is held: one forgotten is a message in doubt."""
-        if not results:
-            return
-        try:
-            self._write_down(results, tally)
-        except StorageError as error:
-            if isinstance(error, RefusedStatementError):
-                self._record_singly(results, tally, error)
-            elif self.stopping.wait(PATIENCE):
-                raise
-            else:
-                self._record(results, tally)
-        except Exception as error:  # noqa: BLE001  what one outcome leads to must not lose those of its group
-            self._record_singly(results, tally, error)
+        while results:
+            try:
+                return self._write_down(results, tally)
+            except RefusedStatementError as error:
+                return self._record_singly(results, tally, error)
+            except StorageError:
+                if self.stopping.wait(PATIENCE):
+                    raise
+            except Exception as error:  # noqa: BLE001  what one outcome leads to must not lose those of its group
+                return self._record_singly(results, tally, error)
+        return None
 
     def _record_singly(self, results: Sequence[_Heard], tally: Tally, error: Exception) -> None:
         """One outcome of a group cannot be written: the others are, and it ends in doubt."""
@@ -221,8 +228,8 @@ class Dispatcher:
         with self.storage.transaction() as tx:
             now = self.clock.utc()
             judged = [(claim, judge(_attempt(claim), result, now)) for claim, result in results]
-            won = self._write(tx, judged, tally, now)
-        for status in won: tally.count(status)
+            written = self._write(tx, judged, now)
+        tally.count(written)
 
     def _call(self, tx: Transaction, claim: Claim, now: datetime) -> Outcome:
         """A phone step is handed to a person: its task is its receipt."""
@@ -231,15 +238,14 @@ class Dispatcher:
         number = tx.tasks.open(new_task(TaskKind.CALL, now, staffed, entry.patient_id, entry.id, **said), now)
         return Outcome(Status.ACCEPTED, Reason.CALL_TASK, f"task:{number}:{entry.id}")
 
-    def _write(
-        self, tx: Transaction, judged: Sequence[tuple[Claim, Outcome]], tally: Tally, now: datetime
-    ) -> None:
+    def _write(self, tx: Transaction, judged: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Status]:
+        """Outcomes and all that follows from them; what somebody else has settled meanwhile is left as it is."""
         rows = [(claim.entry.id, claim.entry.attempt + 1, outcome) for claim, outcome in judged]
         won = tx.sending.record(rows, now)
-        for claim, outcome in judged:
-            if claim.entry.id in won:
-                tally.count(outcome.status)
-                recorded(tx, self.clinic, claim, outcome, now)
+        ours = [(claim, outcome) for claim, outcome in judged if claim.entry.id in won]
+        for claim, outcome in ours:
+            recorded(tx, self.clinic, claim, outcome, now)
+        return [outcome.status for _, outcome in ours]
 
 
 def _message(claim: Claim) -> Message:

@@ -130,8 +130,14 @@ class Preparer:
         """For a nudge, the row of its question: the one that was asked, else the one that may still be."""
         repeated = self._repeats(entry, patient)
         place = entry.procedure_id, repeated, entry.contact_id
-        rows = [r.recorded for r in self._rows[entry.patient_id or 0] if place == (r.procedure_id, r.step, r.contact_id)]
-        return max(rows, key=lambda row: (perhaps_said(row), may_still_go(row)), default=None) if repeated else None
+        rows = [
+            r.recorded
+            for r in self._rows[entry.patient_id or 0]
+            if place == (r.procedure_id, r.step, r.contact_id)
+        ]
+        return (
+            max(rows, key=lambda row: (perhaps_said(row), may_still_go(row)), default=None) if repeated else None
+        )
 
     def _repeats(self, entry: Entry, patient: Patient) -> str | None:
         plan = self._clinic.practice.plans.get(patient.procedure(entry.procedure_id or 0).plan)

@@ -235,7 +235,8 @@ def _asked_already(tx: Transaction, patient_id: int, asked: dict[str, object]) -
     """Whether an open task asks just this, or did before another of the patient's dates joined it."""
     return any(
         task.kind is TaskKind.DATE_CHANGED
-        and asked in [{key: said.get(key) for key in asked} for said in (task.detail, *task.detail.get("earlier", []))]
+        and asked
+        in [{key: said.get(key) for key in asked} for said in (task.detail, *task.detail.get("earlier", []))]
         for task in tx.tasks.open_tasks(patient_id)
     )
 

@@ -12,10 +12,12 @@ from followup.storage.owner import Owner
 
 
 def rescue(storage: Storage, clinic: Clinic, owner: Owner, now: datetime) -> int:
-    """Take up the rows that owners now dead had in hand; returns how many.
+    """Take up the rows that owners now dead had in hand; returns how many: none while another may send.
 
     Whether they were sent cannot be known here: they become `in_doubt`, with a task, and are never planned again.
     """
+    if not owner.acquire():
+        return 0
     with storage.transaction() as tx:
         names = tx.sending.owners()
         orphans = tx.sending.orphans(owner.living(names))

@@ -9,8 +9,9 @@ from datetime import date, datetime, timedelta
 from followup.care.local_time import local_day
 from followup.care.pain import WORST, Thresholds, assess
 from followup.care.people import ChannelName, Patient, Procedure, Role, Stay
+from followup.care.rows import perhaps_said
 from followup.care.task import TaskKind, new_task
-from followup.errors import InputError
+from followup.errors import InputError, RefusedError
 from followup.replan import PROGRAM, Clinic, replan
 from followup.storage import Transaction
 from followup.storage.inbox import Reply
@@ -32,14 +33,29 @@ class Done:
 
 
 def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime, by: str) -> Task:
-    """Close a task; a call task settles the phone steps it carried. RefusedError if it was closed before."""
+    """Close a task; a call task settles the phone steps it carried, one of doubt the messages in doubt.
+
+    RefusedError if it was closed before, or if what it asks has another command.
+    """
+    if tx.tasks.get(number).kind is TaskKind.DATE_CHANGED:
+        _require_no_open_date(tx, tx.tasks.get(number))
     task = tx.tasks.close(number, now, by, how.note)
-    for entry in tx.tracking.calls_of(number):
-        tx.tracking.close_call(entry, reached=how.reached, now=now)
+    if task.patient_id is not None:
+        for entry in tx.tracking.calls_of(number, task.patient_id):
+            tx.tracking.close_call(entry, reached=how.reached, now=now)
+    if task.kind is TaskKind.IN_DOUBT:
+        for entry in tx.tracking.in_doubt(task.patient_id, task.message_id):
+            tx.tracking.clear_up(entry, arrived=how.reached, now=now)
     tx.audit.write(now, by, "task done", patient_id=task.patient_id, detail=f"task={number} kind={task.kind}")
     if task.patient_id is not None:
         replan(tx, clinic, task.patient_id, now, by)
     return task
+
+
+def _require_no_open_date(tx: Transaction, task: Task) -> None:
+    """Texts wait until somebody says which date is right: a closed task would leave them waiting unseen."""
+    if task.closed_at is None and task.patient_id and tx.register.unconfirmed_dates(task.patient_id):
+        raise RefusedError("say first which procedure date is right (`followup change`): texts wait for it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,7 @@ def answer(
     if not 0 <= score <= WORST:
         raise InputError("pain is a number from 0 (none) to 10 (worst)")
     entries = tx.outbox.of_patients([patient.id], lock=True).get(patient.id, [])
-    asked = [e for e in entries if e.asks and e.sent_at and e.question_closed_at is None]
+    asked = [e for e in entries if e.asks and perhaps_said(e.recorded) and e.question_closed_at is None]
     earlier = [int(r.words) for r in tx.inbox.of_patient(patient.id) if r.reading == PAIN]
     for entry in asked:
         tx.tracking.close_question(entry, said.now, answered=True)

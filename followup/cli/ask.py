@@ -32,8 +32,8 @@ def maybe(question: str, read: Callable[[str], T]) -> T | None:
     return ask(f"{question} (Enter = none)", lambda typed: read(typed) if typed else None)
 
 
-def yes(question: str, *, default: bool) -> bool:
-    """Yes or no."""
+def yes(question: str, *, default: bool | None) -> bool:
+    """Yes or no; with no default it must be typed, as a consent must."""
     return click.confirm(question, default=default)
 
 

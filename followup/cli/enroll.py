@@ -77,6 +77,8 @@ def _warn(desk: Desk, seen: Enrolled) -> None:
     from followup.care.people import Bar, ChannelName
 
     patient = seen.replanned.patient
+    if not patient.procedure(seen.procedure_id).discharged_at:
+        screen.say("Texts about care at home wait until somebody records who is home (`followup home`).", "dim")
     with desk.app.storage.reading() as tx:
         if desk.app.clinic.in_trial(tx):
             screen.say("TRIAL: only numbers on the trial list are really written to (`followup live`).", "yellow")
@@ -172,7 +174,7 @@ def ask_caregiver(desk: Desk, plan: str) -> NewPerson:
     from followup.care.people import ConsentTo, Role
     from followup.storage.agreements import Consent
 
-    share = ask.yes("Ask the patient: may we share with this person?", default=True)
+    share = ask.yes("Ask the patient: may we share with this person?", default=None)
     name = ask.ask("Caregiver's name", ask.required)
     person = ask_person(desk, plan, name, Role.CAREGIVER)
     agreed = Consent(ConsentTo.SHARE, share, METHOD, wording(desk, plan, person.contact.language))
@@ -229,7 +231,7 @@ def ask_consents(desk: Desk, plan: str, language: str, *, texts: bool, mails: bo
     screen.say(desk.app.library.consent_script(plan, language), "italic")
     screen.say()
     version = wording(desk, plan, language)
-    given = [(about, ask.yes(f"Agreed to {what}?", default=True)) for about, what in asked]
+    given = [(about, ask.yes(f"Agreed to {what}?", default=None)) for about, what in asked]
     return tuple(Consent(about, yes, METHOD, version) for about, yes in given)
 
 

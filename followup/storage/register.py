@@ -275,7 +275,9 @@ class Register:
     # Stale patients
 
     def stale(self, limit: int) -> list[int]:
-        return list(self._connection.scalars(select(t.stale.c.patient_id).order_by(t.stale.c.patient_id).limit(limit)))
+        return list(
+            self._connection.scalars(select(t.stale.c.patient_id).order_by(t.stale.c.patient_id).limit(limit))
+        )
 
     def unconfirmed_dates(self, patient_id: int) -> list[tuple[int, date, date]]:
         """Procedures whose date another program changed: id, the date planned with, the date now recorded."""

@@ -6,7 +6,20 @@ found without being read. The indexes are not unique: couples and daughters shar
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, MetaData, Sequence, String, Table, Text, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Sequence,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from followup.storage.column_types import BlindIndex, Id, Sealed, Utc
 
