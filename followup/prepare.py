@@ -156,6 +156,7 @@ class Preparer:
         speaking = self._speaking(entry, patient, entry.channel)
         try:
             words, version = self._library.render(speaking), self._library.version(speaking)
+            named = self._library.restrictions_named(speaking)
         except MessageError:
             self._end(entry, Held(Reason.CANNOT_RENDER))
             return None
@@ -168,7 +169,7 @@ class Preparer:
             version,
             segments(words.plain).count if entry.channel is ChannelName.SMS else 0,
             index or None,
-            {key: end.isoformat() for key, end in speaking.until.items()},
+            {key: speaking.until[key].isoformat() for key in sorted(named & speaking.until.keys())},
         )
 
     def _own_words(self, entry: Entry) -> Claim:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from followup.care.people import ChannelName, Role
@@ -129,6 +130,12 @@ def _read_all(files: Files, plans: Mapping[str, CarePlan]) -> tuple[dict[str, Us
         if faults:
             refused[path] = faults
     return uses, refused
+
+
+@lru_cache(maxsize=4096)
+def dates_in(path: str, text: str) -> frozenset[str]:
+    """The restrictions whose end a text tells."""
+    return frozenset() if path.endswith(".toml") else frozenset(read_template(path, text, allowed(path))[0].until)
 
 
 def unfit(contents: Contents, path: str, text: str) -> list[Fault]:

@@ -29,6 +29,7 @@ from followup.messages.contents import (
     RED_FLAG,
     RED_FLAG_SUICIDE,
     Contents,
+    dates_in,
     read_contents,
     unfit,
 )
@@ -109,6 +110,11 @@ class MessageLibrary:
         chosen = map(choose, paths(self._contents, speaking))
         marks = [f"{fingerprint(c.text, c.parameters)}{c.approved:d}" for c in chosen]
         return hashlib.sha256("".join(marks).encode()).hexdigest()[:12]
+
+    def restrictions_named(self, speaking: Speaking) -> frozenset[str]:
+        """The restrictions whose end the words of `render` tell the reader. Raises MessageError like it."""
+        choose = self._chooser(speaking.plan, speaking.language)
+        return frozenset().union(*(dates_in(path, choose(path).text) for path in paths(self._contents, speaking)))
 
     def check(self, plan: str | None, practice: Practice, *, mailbox: bool = False) -> list[Finding]:
         """All that is wrong or worth knowing, of one plan or of all; the practice's hours and zone are used.
