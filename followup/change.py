@@ -12,7 +12,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from followup.care.local_time import local_day
-from followup.care.people import ConsentTo, Contact, Patient, Procedure
+from followup.care.people import ChannelName, ConsentTo, Contact, Patient, Procedure
+from followup.care.task import TaskKind
 from followup.enroll import NewPerson, add_person, home_faults, procedure_date_faults
 from followup.errors import InputError, RefusedError
 from followup.replan import Clinic, Replanned, replan
@@ -81,7 +82,15 @@ def move(hand: Hand, patient: Patient, procedure: Procedure, on: date) -> Replan
     former = procedure.on.isoformat()
     before: Before = {"procedures": {str(procedure.id): {"on_date": former, "planned_on": former}}}
     hand.tx.register.set_procedure(procedure.id, on_date=on, planned_on=on)
+    _close_date_task(hand, patient.id)
     return hand.finish(patient.id, "move", f"procedure={procedure.id} {former} -> {on}", before)
+
+
+def _close_date_task(hand: Hand, patient_id: int) -> None:
+    """Who says which date is right has answered the task that asked for it."""
+    for task in hand.tx.tasks.open_tasks(patient_id):
+        if task.kind is TaskKind.DATE_CHANGED and not hand.tx.register.unconfirmed_dates(patient_id):
+            hand.tx.tasks.close(task.number, hand.now, hand.by)
 
 
 def _require_not_twice(patient: Patient, procedure: Procedure, on: date) -> None:
@@ -126,15 +135,22 @@ class NewLine:
 
 def number(hand: Hand, patient: Patient, contact: Contact, new: NewLine) -> Replanned:
     """Another number: what was agreed, or known to be wrong, with the old one does not count for it."""
-    former = {"number": contact.number, "landline": hand.tx.register.is_landline(contact.id)}
+    former = {
+        "number": contact.number,
+        "landline": hand.tx.register.is_landline(contact.id),
+        "bad_sms_at": _iso(hand.tx.register.bad_since(contact.id)[ChannelName.SMS]),
+    }
     hand.tx.register.set_number(contact.id, new.address, landline=new.landline)
     return _new_line(hand, patient, contact, new.consent or _refused(ConsentTo.SMS), former)
 
 
 def email(hand: Hand, patient: Patient, contact: Contact, new: NewLine) -> Replanned:
     """Another e-mail address: what was agreed with the old one does not count for it."""
+    former = {
+        "email": contact.email,
+        "bad_email_at": _iso(hand.tx.register.bad_since(contact.id)[ChannelName.EMAIL]),
+    }
     hand.tx.register.set_email(contact.id, new.address)
-    former = {"email": contact.email}
     return _new_line(hand, patient, contact, new.consent or _refused(ConsentTo.EMAIL), former)
 
 
@@ -145,8 +161,9 @@ def _refused(about: ConsentTo) -> Consent:
 def _new_line(
     hand: Hand, patient: Patient, contact: Contact, consent: Consent, former: Mapping[str, Any]
 ) -> Replanned:
+    agreed = {consent.about.value: hand.tx.agreements.given(contact.id, consent.about)}
     hand.tx.agreements.record(contact.id, consent, hand.now, hand.by)
-    before: Before = {"contacts": {str(contact.id): dict(former)}}
+    before: Before = {"contacts": {str(contact.id): dict(former)}, "consents": {str(contact.id): agreed}}
     detail = f"contact={contact.id} about={consent.about} given={consent.given}"
     return hand.finish(patient.id, "new number" if "number" in former else "new e-mail", detail, before)
 
@@ -168,7 +185,8 @@ def zone(hand: Hand, patient: Patient, contact: Contact, new: ZoneInfo) -> Repla
 def add_caregiver(hand: Hand, patient: Patient, person: NewPerson) -> Replanned:
     """Somebody who cares for the patient is written to as well, if the patient agreed to share."""
     contact_id = add_person(hand.tx, patient.id, person, hand.now, hand.by)
-    return hand.finish(patient.id, "caregiver", f"contact={contact_id}", None)
+    before: Before = {"consents": {str(contact_id): {ConsentTo.SHARE.value: False}}}
+    return hand.finish(patient.id, "caregiver", f"contact={contact_id}", before)
 
 
 def undo(hand: Hand, patient_id: int) -> tuple[Recorded, Replanned]:
@@ -178,42 +196,57 @@ def undo(hand: Hand, patient_id: int) -> tuple[Recorded, Replanned]:
         raise RefusedError("there is no change to undo for this patient")
     for table, rows in change.before.items():
         for row, values in rows.items():
-            _PUT_BACK[table](hand.tx, int(row), values)
+            _PUT_BACK[table](hand, int(row), values)
     hand.tx.audit.undone(change.id, hand.now)
     return change, hand.finish(patient_id, "undo", f"change={change.id} {change.action}", None)
 
 
-def _put_back_procedure(tx: Transaction, row: int, values: Mapping[str, Any]) -> None:
+def _put_back_procedure(hand: Hand, row: int, values: Mapping[str, Any]) -> None:
     parsed = {column: _parsed(column, value) for column, value in values.items()}
-    tx.register.set_procedure(row, **parsed)
+    hand.tx.register.set_procedure(row, **parsed)
 
 
-def _put_back_patient(tx: Transaction, row: int, values: Mapping[str, Any]) -> None:
-    tx.register.set_patient(row, **{column: _parsed(column, value) for column, value in values.items()})
+def _put_back_patient(hand: Hand, row: int, values: Mapping[str, Any]) -> None:
+    hand.tx.register.set_patient(row, **{column: _parsed(column, value) for column, value in values.items()})
 
 
-def _put_back_contact(tx: Transaction, row: int, values: Mapping[str, Any]) -> None:
+def _put_back_contact(hand: Hand, row: int, values: Mapping[str, Any]) -> None:
+    register = hand.tx.register
     for column, value in values.items():
         match column:
             case "number":
-                tx.register.set_number(row, value, landline=bool(values.get("landline")))
+                register.set_number(row, value, landline=bool(values.get("landline")))
             case "email":
-                tx.register.set_email(row, value)
-            case "language" | "zone":
-                tx.register.set_contact(row, **{column: value})
+                register.set_email(row, value)
+            case "language" | "zone" | "bad_sms_at" | "bad_email_at":
+                register.set_contact(row, **{column: _parsed(column, value)})
 
 
-_PUT_BACK: Mapping[str, Callable[[Transaction, int, Mapping[str, Any]], None]] = {
+def _put_back_consent(hand: Hand, row: int, values: Mapping[str, Any]) -> None:
+    """An agreement is never taken out of the record: a new one says again what held before."""
+    for about, given in values.items():
+        again = Consent(ConsentTo(about), given=bool(given), method="undo", wording="")
+        hand.tx.agreements.record(row, again, hand.now, hand.by)
+
+
+_PUT_BACK: Mapping[str, Callable[[Hand, int, Mapping[str, Any]], None]] = {
     "procedures": _put_back_procedure,
     "patients": _put_back_patient,
     "contacts": _put_back_contact,
+    "consents": _put_back_consent,
 }
 
 
 def _parsed(column: str, value: object) -> object:
     if value is None or not isinstance(value, str):
         return value
-    return datetime.fromisoformat(value) if column.endswith("_at") else date.fromisoformat(value)
+    if column.endswith("_at"):
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if column in {"on_date", "planned_on"} else value
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _procedure_before(procedure: Procedure, *columns: str) -> Before:

@@ -124,7 +124,7 @@ class Dispatcher:
         return True
 
     def _take(self, channel: ChannelName, tally: Tally) -> tuple[bool, list[Claim]]:
-        """Claim what may go now: whether more may be due, and what is to be sent. Calls are handed over at once."""
+        """Claim what may go now: whether more may be due, and what is to be sent; calls are handed over."""
         handed: list[Status] = []
         with self.storage.transaction() as tx:
             now = self.clock.utc()

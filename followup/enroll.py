@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from followup.care.local_time import local_day
-from followup.care.people import ConsentTo, Role
+from followup.care.people import ConsentTo, Patient, Role
 from followup.care.practice import Practice
-from followup.errors import InputError
+from followup.errors import InputError, RefusedError
 from followup.replan import Clinic, Replanned, replan
 from followup.storage import Transaction
 from followup.storage.agreements import Consent
@@ -27,6 +28,11 @@ OLDEST = 120
 """Years; an older birth date is taken for a slip of the hand."""
 
 WORST_PAIN = 10
+
+LONGEST_NAME = 120
+
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control signs and line ends: in a name they are slips, or an attempt on a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,16 @@ class Enrollment:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What came of it. `known`: the very same enrollment was there already, and nothing was changed."""
+    """What came of it. `known`: the very same enrollment was there already, and nothing was changed.
+
+    `found`: the patient had been enrolled before; their own number, address and consents stay as they were.
+    """
 
     patient_id: int
     procedure_id: int
     replanned: Replanned
     known: bool = False
+    found: bool = False
 
 
 def enroll(
@@ -83,12 +93,13 @@ def enroll(
     if faults := list(_faults(entered, clinic.practice, now, languages)):
         raise InputError("\n".join(faults))
     patient_id = entered.patient_id or _same_person(tx, entered)
-    if patient_id and (same := _same_procedure(tx, patient_id, entered)):
-        return Enrolled(patient_id, same, replan(tx, clinic, patient_id, now, by), known=True)
+    if patient_id and (same := _same_procedure(_living(tx, patient_id), entered)):
+        return Enrolled(patient_id, same, replan(tx, clinic, patient_id, now, by), known=True, found=True)
+    found = patient_id is not None
     if patient_id is None:
         patient_id = _add_patient(tx, entered, now, by)
     for person in entered.caregivers:
-        add_person(tx, patient_id, person, now, by)
+        _add_caregiver(tx, patient_id, person, now, by)
     procedure_id = tx.register.add_procedure(
         patient_id,
         entered.plan,
@@ -101,7 +112,7 @@ def enroll(
     detail = f"procedure={procedure_id} plan={entered.plan} on={entered.on}"
     before = {"procedures": {str(procedure_id): {"cancelled_at": now.isoformat()}}}
     tx.audit.write(now, by, "enroll", patient_id=patient_id, detail=detail, before=before)
-    return Enrolled(patient_id, procedure_id, replan(tx, clinic, patient_id, now, by))
+    return Enrolled(patient_id, procedure_id, replan(tx, clinic, patient_id, now, by), found=found)
 
 
 def _add_patient(tx: Transaction, entered: Enrollment, now: datetime, by: str) -> int:
@@ -112,25 +123,52 @@ def _add_patient(tx: Transaction, entered: Enrollment, now: datetime, by: str) -
     return patient_id
 
 
+def _add_caregiver(tx: Transaction, patient_id: int, person: NewPerson, now: datetime, by: str) -> None:
+    """Somebody who is written to already is not written to twice; what they agreed to now counts."""
+    new = person.contact
+    for known in tx.register.patient(patient_id).contacts:
+        same = (known.number, known.email) == (new.number, new.email)
+        if known.role is new.role and same and known.name.casefold() == new.name.casefold():
+            _record_consents(tx, patient_id, known.id, person.consents, now, by)
+            return
+    add_person(tx, patient_id, person, now, by)
+
+
 def add_person(tx: Transaction, patient_id: int, person: NewPerson, now: datetime, by: str) -> int:
     """Add a contact and what they agreed to; returns the contact's id. The caller replans."""
     contact_id = tx.register.add_contact(patient_id, person.contact, now)
-    for consent in person.consents:
-        tx.agreements.record(contact_id, consent, now, by)
-        detail = f"contact={contact_id} about={consent.about} given={consent.given} method={consent.method}"
-        tx.audit.write(now, by, "consent", patient_id=patient_id, detail=detail)
+    _record_consents(tx, patient_id, contact_id, person.consents, now, by)
     return contact_id
 
 
+def _record_consents(
+    tx: Transaction, patient_id: int, contact_id: int, consents: Iterable[Consent], now: datetime, by: str
+) -> None:
+    for consent in consents:
+        tx.agreements.record(contact_id, consent, now, by)
+        detail = f"contact={contact_id} about={consent.about} given={consent.given} method={consent.method}"
+        tx.audit.write(now, by, "consent", patient_id=patient_id, detail=detail)
+
+
 def _same_person(tx: Transaction, entered: Enrollment) -> int | None:
+    """The patient entered before; a record number that belongs to somebody else is a slip of the hand."""
     if entered.birth_date is None:
         return None
-    return tx.register.same_person(entered.name, entered.birth_date, entered.record_number)
+    found = tx.register.same_person(entered.name, entered.birth_date, entered.record_number)
+    if found is not None and tx.register.identities([found])[found].birth_date != entered.birth_date:
+        raise InputError("record number: it belongs to a patient with another birth date")
+    return found
 
 
-def _same_procedure(tx: Transaction, patient_id: int, entered: Enrollment) -> int | None:
-    """A double Enter: the same plan on the same day is one procedure."""
+def _living(tx: Transaction, patient_id: int) -> Patient:
     patient = tx.register.patient(patient_id)
+    if patient.died:
+        raise RefusedError("this patient is recorded as having died; nothing can be planned")
+    return patient
+
+
+def _same_procedure(patient: Patient, entered: Enrollment) -> int | None:
+    """A double Enter: the same plan on the same day is one procedure."""
     same = [p.id for p in patient.procedures if p.standing and (p.plan, p.on) == (entered.plan, entered.on)]
     return same[0] if same else None
 
@@ -158,8 +196,7 @@ def _plan_faults(entered: Enrollment, practice: Practice, languages: Collection[
 def _contact_faults(person: NewPerson) -> Iterator[str]:
     contact = person.contact
     given = {c.about for c in person.consents if c.given}
-    if not contact.name.strip():
-        yield "name: missing"
+    yield from _name_faults(contact.name)
     if ConsentTo.SMS in given and (contact.number is None or contact.landline):
         yield "consent to texts: there is no mobile number to text"
     if ConsentTo.EMAIL in given and contact.email is None:
@@ -194,14 +231,23 @@ def home_faults(home: datetime, on: date, zone: ZoneInfo, now: datetime) -> Iter
 
 
 def _person_faults(entered: Enrollment, today: date) -> Iterator[str]:
-    if not entered.name.strip():
-        yield "name: missing"
+    if entered.patient is None or entered.patient.contact.name != entered.name:
+        yield from _name_faults(entered.name)
     if entered.birth_date is None:
         yield "birth date: missing; for example 1948-03-07"
     elif not today.year - OLDEST <= entered.birth_date.year or entered.birth_date > today:
         yield "birth date: not in the last 120 years; for example 1948-03-07"
     if entered.patient is None:
         yield "contact: a number or an e-mail address is needed, or a caregiver's"
+
+
+def _name_faults(name: str) -> Iterator[str]:
+    if not name.strip():
+        yield "name: missing"
+    if any(unicodedata.category(letter) in UNSEEN for letter in name):
+        yield "name: it holds a line break or another sign that cannot be seen"
+    if len(name) > LONGEST_NAME:
+        yield f"name: longer than {LONGEST_NAME} letters"
 
 
 def nearest(word: str, known: Collection[str]) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from followup import log
 from followup.care.combine import patient_timeline
-from followup.care.facts import Facts
 from followup.care.delivery import UNSENT, WITH_PROVIDER, Reason, Status
+from followup.care.facts import Facts
 from followup.care.local_time import local_day
 from followup.care.message import Kind, Recorded, ReminderKey
 from followup.care.people import ChannelName, Patient
@@ -225,13 +226,17 @@ def _judge_dates(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime
             detail = f"procedure={procedure_id} {planned} -> {found}"
             tx.audit.write(now, PROGRAM, "date taken over", patient_id=patient_id, detail=detail)
             continue
-        asked = {"procedure": procedure_id, "planned": planned.isoformat(), "found": found.isoformat()}
+        asked: dict[str, Any] = {
+            "procedure": procedure_id,
+            "planned": planned.isoformat(),
+            "found": found.isoformat(),
+        }
         if not _asked_already(tx, patient_id, asked):
             task = new_task(TaskKind.DATE_CHANGED, now, clinic.practice.staffed, patient_id, **asked)
             tx.tasks.open(task, now)
 
 
-def _asked_already(tx: Transaction, patient_id: int, asked: dict[str, object]) -> bool:
+def _asked_already(tx: Transaction, patient_id: int, asked: dict[str, Any]) -> bool:
     """Whether an open task asks just this, or did before another of the patient's dates joined it."""
     return any(
         task.kind is TaskKind.DATE_CHANGED

@@ -17,6 +17,9 @@ Interval = tuple[time, time]
 LONGEST_SEARCH = 400
 """Days to look ahead for an open hour: more than a year of holidays is a fault of the configuration."""
 
+LONGEST_CLOSURE = 35
+"""Days to look ahead for an hour in which to ask: no question stays true for longer."""
+
 STAFFED_AHEAD = timedelta(hours=2)
 """A text that waits for an answer lands only when somebody is there for the next two hours (CARE.md §3, 5)."""
 
@@ -66,8 +69,8 @@ def _showings(day: date, wall: time, zone: ZoneInfo) -> list[datetime]:
     return [first, again] if again > first else [first]
 
 
-def _days_from(day: date) -> Iterator[date]:
-    return (day + timedelta(days=n) for n in range(LONGEST_SEARCH))
+def _days_from(day: date, count: int = LONGEST_SEARCH) -> Iterator[date]:
+    return (day + timedelta(days=n) for n in range(count))
 
 
 def _shows(moment: datetime, interval: Interval, zone: ZoneInfo) -> bool:
@@ -177,9 +180,10 @@ def defer_question(
     """The first moment from `moment` on that is in the send window and staffed for two hours.
 
     It stays on the day of `moment` if that day has such an hour; otherwise it is the first such moment from `at`
-    o'clock on of a later day of the contact. Raises ValueError if window and staffed hours never meet.
+    o'clock on of a later day of the contact. Raises ValueError if window and staffed hours do not meet within
+    `LONGEST_CLOSURE` days.
     """
-    for day in _days_from(local_day(moment, zone)):
+    for day in _days_from(local_day(moment, zone), LONGEST_CLOSURE):
         earliest = max(moment, instant(day, at, zone)) if day > local_day(moment, zone) else moment
         found = _both_open(earliest, zone, window, staffed)
         if local_day(found, zone) == day:
@@ -188,7 +192,7 @@ def defer_question(
 
 
 def _both_open(moment: datetime, zone: ZoneInfo, window: SendWindow, staffed: StaffedHours) -> datetime:
-    for _ in range(LONGEST_SEARCH):
+    for _ in range(LONGEST_CLOSURE):
         found = staffed.defer(window.defer(moment, zone))
         if window.contains(found, zone):
             return found

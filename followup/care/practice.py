@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from followup.care.local_time import LONGEST_SEARCH, SendWindow, StaffedHours, defer_question
+from followup.care.local_time import LONGEST_CLOSURE, SendWindow, StaffedHours, defer_question
 from followup.care.message import LEAST_ROOM
 from followup.care.plan import CarePlan, Step
 
@@ -43,7 +43,7 @@ class Practice:
 
         In the send window with room to send, and for a question in a staffed hour. Raises ValueError if never.
         """
-        for _ in range(LONGEST_SEARCH):
+        for _ in range(LONGEST_CLOSURE):
             found = self._next(step, moment, zone)
             moment = self.window.closes(found, zone)
             if found + LEAST_ROOM <= moment:

@@ -41,6 +41,7 @@ def _held_by_patient(patient: Patient, procedure: Procedure, step: Step, practic
         (patient.died, Reason.DIED),
         (not procedure.standing, Reason.PROCEDURE_CANCELLED),
         (patient.on_hold, Reason.ON_HOLD),
+        (procedure.date_in_question and step.anchor is not Anchor.ENROLLMENT, Reason.DATE_IN_QUESTION),
         (not_home, Reason.NOT_HOME),
         (patient.in_hospital and step.anchor is not Anchor.ENROLLMENT, Reason.IN_HOSPITAL),
     )

@@ -1,4 +1,4 @@
-"""The people of the demo: invented names, numbers that are kept for fiction (555-0100 to 555-0199), one story each."""
+"""The people of the demo: invented, with numbers kept for fiction (555-0100 to 555-0199), one story each."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def scenes(clinic: DemoClinic, staff: Staff) -> list[Scene]:
 
 
 def _first_day(staff: Staff) -> list[Scene]:
-    today = FIRST_DAY
+    today, next_day = FIRST_DAY, FIRST_DAY + timedelta(days=1)
     home = at(today, 11, 45)
     ruth = Scene(
         at(today, 12),
@@ -55,10 +55,9 @@ def _first_day(staff: Staff) -> list[Scene]:
         "evening list: all are home but Walter Hayes, who stays overnight",
         lambda: staff.evening_list(WALTER),
     )
-    morning = Scene(
-        at(date(2026, 10, 31), 9, 15), "evening list, next morning: Walter Hayes is home", staff.evening_list
-    )
-    return [ruth, *others, evening, morning]
+    morning = Scene(at(next_day, 9, 15), "evening list, next morning: Walter Hayes is home", staff.evening_list)
+    silence = Scene(at(next_day, 9), "nobody has said yet whether Walter Hayes went home", lambda: None)
+    return [ruth, *others, evening, silence, morning]
 
 
 def _first_week(clinic: DemoClinic, staff: Staff) -> list[Scene]:

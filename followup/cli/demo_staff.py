@@ -67,11 +67,11 @@ class Staff:
         """The names of all patients, by id, in the order of the cast."""
         return {self._ids[who.name]: who.name for who in CAST if who.name in self._ids}
 
-    def procedures(self) -> dict[int, str]:
-        """What each procedure is called on the screen."""
+    def procedures(self) -> dict[int, date]:
+        """The local day of each procedure."""
         with self._clinic.app.storage.reading() as tx:
             patients = tx.register.patients(self._ids.values())
-        return {p.id: f"{p.plan} {p.on}" for patient in patients.values() for p in patient.procedures}
+        return {p.id: p.on for patient in patients.values() for p in patient.procedures}
 
     # What they do
 
@@ -156,7 +156,9 @@ class Staff:
 def _reader(contact_id: int, patient: Patient) -> Reader:
     contact = patient.contact(contact_id)
     name = next(c.name for c in patient.contacts if c.role is Role.PATIENT)
-    kinship = next((who.relative.kinship for who in CAST if who.relative and who.relative.name == contact.name), "")
+    kinship = next(
+        (who.relative.kinship for who in CAST if who.relative and who.relative.name == contact.name), ""
+    )
     return Reader(contact.name, name, contact.zone, contact.number, contact.email, kinship)
 
 

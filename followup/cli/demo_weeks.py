@@ -1,6 +1,6 @@
 """Nine weeks in seconds: the clock jumps from one moment at which something is due to the next.
 
-    next moment -> what the daemon does -> what people do -> what the daemon does, until receipts are in
+next moment -> what people do -> what the daemon does, until receipts are in
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from followup.care.practice import QUESTION_OPEN_FOR
 from followup.cli.demo_clinic import DemoClinic
 from followup.cli.demo_script import Scene, calls_due, scenes
 from followup.cli.demo_staff import Staff
+from followup.dispatch import Tally
 from followup.storage.outbox_rows import Entry
 from followup.storage.tasks import Task
 
@@ -51,7 +52,7 @@ class Weeks:
         self._staff = staff
         self._waiting = scenes(clinic, staff)
         self._rows: dict[int, Entry] = {}
-        self._tasks_told = 0
+        self._last_task = 0
 
     def run(self) -> Iterator[Stop]:
         """Until nothing is due, nothing is asked and nobody has anything left to do."""
@@ -69,32 +70,32 @@ class Weeks:
         return max(now, min([*played, *due, *closing])) if played or due or closing else None
 
     def _stop(self, moment: datetime) -> Iterator[Stop]:
-        self._settle()
-        yield self._told(moment, None)
         for scene in [s for s in [*self._waiting, *calls_due(self._staff)] if s.at <= moment]:
             scene.deed()
             yield self._told(moment, scene)
-            self._settle()
-            yield self._told(moment, None)
         self._waiting = [scene for scene in self._waiting if scene.at > moment]
+        if self._settle():
+            yield self._told(moment, None)
 
-    def _settle(self) -> None:
-        """What the daemon's jobs do, as long as they find anything to do."""
-        self._beat()
+    def _settle(self) -> bool:
+        """What the daemon's jobs do, until receipts are in; whether there was anything to do."""
+        busy = self._beat()
         for _ in range(MOST_ROUNDS):
             if self._clinic.app.dispatcher.idle() and not self._awaited():
-                return
+                break
             self._clinic.clock.advance(RECEIPT_ASKED_AFTER)
-            self._beat()
+            busy |= self._beat()
+        return busy
 
-    def _beat(self) -> None:
-        """One beat of each of the daemon's jobs."""
+    def _beat(self) -> bool:
+        """One beat of each of the daemon's jobs; whether any of them found something to do."""
         app, clock = self._clinic.app, self._clinic.clock
-        app.dispatcher.tick()
-        app.dispatcher.close_questions()
-        receipts.poll(app.storage, app.clinic, app.ledgers, clock)
+        asked = receipts.poll(app.storage, app.clinic, app.ledgers, clock)
+        closed = app.dispatcher.close_questions()
+        tally = app.dispatcher.tick()
         with app.storage.transaction() as tx:
-            worklist.nobody_home(tx, app.clinic, clock.utc())
+            missing = worklist.nobody_home(tx, app.clinic, clock.utc())
+        return bool(asked or closed or missing) or tally != Tally()
 
     def _awaited(self) -> bool:
         """Whether a receipt is to be asked for at the next round."""
@@ -103,20 +104,14 @@ class Weeks:
 
     def _told(self, moment: datetime, scene: Scene | None) -> Stop:
         before, self._rows = self._rows, self._all_rows()
-        opened = [task for task in self._all_tasks() if task.number > self._tasks_told]
-        self._tasks_told += len(opened)
-        return Stop(moment, scene, before, self._rows, tuple(opened))
+        opened = [task for task in self._staff.open_tasks() if task.number > self._last_task]
+        self._last_task = max([self._last_task, *(task.number for task in opened)])
+        return Stop(moment, scene, before, self._rows, tuple(sorted(opened, key=lambda task: task.number)))
 
     def _all_rows(self) -> dict[int, Entry]:
         with self._clinic.app.storage.reading() as tx:
             found = tx.outbox.of_patients(self._staff.patient_names())
         return {entry.id: entry for entries in found.values() for entry in entries}
-
-    def _all_tasks(self) -> list[Task]:
-        with self._clinic.app.storage.reading() as tx:
-            about = [t for patient in self._staff.patient_names() for t in tx.tasks.of_patient(patient)]
-        house_wide = [task for task in self._staff.open_tasks() if task.patient_id is None]
-        return sorted([*about, *house_wide], key=lambda task: task.number)
 
 
 def _is_open(row: Entry) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def enroll(desk: Desk, *, as_json: bool, json_help: bool) -> None:
     if json_help:
         click.echo(EXAMPLE)
     elif as_json:
-        entered = read(desk, click.get_text_stream("stdin").read())
+        entered = read(desk, sys.stdin.buffer.read().decode("utf-8", errors="replace"))
         print_json(told(desk, desk.carry_out(lambda tx: _enroll(desk, tx, entered))))
     else:
         _by_prompts(desk)

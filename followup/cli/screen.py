@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from rich import box
@@ -13,10 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from followup.care.delivery import Reason, Status
-from followup.care.people import Patient
-from followup.care.reconcile import Changes
-from followup.storage.outbox_rows import Entry
-from followup.storage.tasks import Task
+
+if TYPE_CHECKING:
+    from followup.care.people import Patient
+    from followup.care.reconcile import Changes
+    from followup.storage.outbox_rows import Entry
+    from followup.storage.tasks import Task
 
 COLOURS = {
     Status.PLANNED: "cyan",

@@ -1,4 +1,4 @@
-"""A clock that only its owner moves: the demo and the tests hand it to the same functions the daemon's jobs call."""
+"""A clock that only its owner moves: demo and tests hand it to the same functions the daemon's jobs call."""
 
 from __future__ import annotations
 

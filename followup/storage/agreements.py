@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from followup.care.people import Bar, ChannelName, ConsentTo, Role
 from followup.storage import tables as t
 from followup.storage.conflicts import insert_unless_there
 from followup.storage.ids import new_id
 from followup.storage.seal import Sealer
+
+# Built once: see `register.py`.
+_CONSENTS = (
+    select(t.consents.c.contact_id, t.consents.c.about, t.consents.c.given)
+    .where(t.consents.c.contact_id.in_(bindparam("ids", expanding=True)))
+    .order_by(t.consents.c.id)
+)
+_STANDING = select(t.suppressions.c.channel, t.suppressions.c.address_index).where(
+    t.suppressions.c.address_index.in_(bindparam("indexes", expanding=True)), t.suppressions.c.lifted_at.is_(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +90,30 @@ class Agreements:
 
     def _consents(self, contacts: Iterable[int]) -> dict[tuple[int, str], bool]:
         """The latest word of each contact on each matter: ids rise with time."""
-        query = select(t.consents).where(t.consents.c.contact_id.in_(list(contacts))).order_by(t.consents.c.id)
-        rows = self._connection.execute(query)
+        rows = self._connection.execute(_CONSENTS, {"ids": list(contacts)})
         return {(row.contact_id, row.about): row.given for row in rows}
 
     def _suppressed(self, contacts: Iterable[Row[Any]]) -> set[tuple[str, bytes]]:
         indexes = {i for c in contacts for i in (c.number_index, c.email_index) if i is not None}
-        query = select(t.suppressions.c.channel, t.suppressions.c.address_index).where(
-            t.suppressions.c.address_index.in_(indexes), t.suppressions.c.lifted_at.is_(None)
-        )
-        return {(row.channel, row.address_index) for row in self._connection.execute(query)}
+        rows = self._connection.execute(_STANDING, {"indexes": sorted(indexes)})
+        return {(row.channel, row.address_index) for row in rows}
+
+    def given(self, contact_id: int, about: ConsentTo) -> bool | None:
+        """The contact's latest word on the matter; None if there was never one."""
+        return self._consents([contact_id]).get((contact_id, about))
 
     def record(self, contact_id: int, consent: Consent, now: datetime, by: str) -> None:
-        self._connection.execute(
-            insert(t.consents).values(
-                id=new_id(now),
-                contact_id=contact_id,
-                about=consent.about,
-                given=consent.given,
-                at=now,
-                method=consent.method,
-                wording=consent.wording,
-                by=by,
-            )
-        )
+        values = {
+            "id": new_id(now),
+            "contact_id": contact_id,
+            "about": consent.about,
+            "given": consent.given,
+            "at": now,
+            "method": consent.method,
+            "wording": consent.wording,
+            "by": by,
+        }
+        self._connection.execute(insert(t.consents), values)
 
     def suppress(self, channel: ChannelName, address: str, source: str, now: datetime) -> bool:
         """Stop a number or address for everybody who shares it; False if it was stopped already."""

@@ -49,18 +49,17 @@ class Audit:
         """`detail` holds codes and ids only; `before` is sealed."""
         row = new_id(now)
         sealed = self._sealer.seal(Place("audit", "before", row), json.dumps(before)) if before else None
-        self._connection.execute(
-            insert(audit).values(
-                id=row,
-                at=now,
-                by=by,
-                action=action,
-                patient_id=patient_id,
-                message_id=message_id,
-                detail=detail,
-                before=sealed,
-            )
-        )
+        values = {
+            "id": row,
+            "at": now,
+            "by": by,
+            "action": action,
+            "patient_id": patient_id,
+            "message_id": message_id,
+            "detail": detail,
+            "before": sealed,
+        }
+        self._connection.execute(insert(audit), values)
 
     def last_undoable(self, patient_id: int) -> Change | None:
         """The patient's latest change that still has its former values and was not undone."""

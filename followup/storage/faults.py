@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from followup.errors import BusyError, StorageError
 
 HELD_BY_ANOTHER = frozenset({"55P03", "40P01", "40001"})
-"""PostgreSQL's lock_not_available, deadlock_detected and serialization_failure: the same call may succeed later."""
+"""PostgreSQL's lock_not_available, deadlock_detected and serialization_failure: another try may succeed."""
 
 _BUSY = "another program holds the database; try again in a moment"
 
@@ -22,7 +22,7 @@ class RefusedStatementError(StorageError):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises BusyError where another holds the database, RefusedStatementError or StorageError for other faults."""
+    """Raises BusyError where another holds the database, else RefusedStatementError or StorageError."""
     try:
         yield
     except PoolTimeoutError as error:

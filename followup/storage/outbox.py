@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from followup.care.delivery import Mover, Reason, Status
 from followup.care.message import Kind, Priority, Text
@@ -22,6 +22,12 @@ from followup.storage.tables import attempts, messages
 TrialOnly = frozenset[tuple[int, ChannelName]]
 """Contacts and channels that are not really written to yet."""
 
+# Built once: see `register.py`.
+_OF_PATIENTS = (
+    select(messages).where(messages.c.patient_id.in_(bindparam("ids", expanding=True))).order_by(messages.c.id)
+)
+_OF_PATIENTS_LOCKED = _OF_PATIENTS.with_for_update()
+
 
 class Outbox:
     """The outbox, within one transaction."""
@@ -34,9 +40,9 @@ class Outbox:
 
     def of_patients(self, patient_ids: Collection[int], *, lock: bool = False) -> dict[int, list[Entry]]:
         """Every message of each patient, oldest first; locked against claims where they are to be changed."""
-        query = select(messages).where(messages.c.patient_id.in_(patient_ids)).order_by(messages.c.id)
         found: dict[int, list[Entry]] = defaultdict(list)
-        for entry in entries(self._connection, query.with_for_update() if lock else query):
+        query = _OF_PATIENTS_LOCKED if lock else _OF_PATIENTS
+        for entry in entries(self._connection, query, {"ids": sorted(patient_ids)}):
             found[entry.patient_id or 0].append(entry)
         return found
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, update
+from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, update
 
 from followup.care.delivery import Mover, Reason, Status, allowed
 from followup.care.message import Kind, Recorded, ReminderKey, Text
@@ -112,17 +113,23 @@ def swap(connection: Connection, mover: Mover, row: Recorded, now: datetime, val
     target = Status(values.get("status", row.status))
     if target != row.status and not allowed(mover, Status(row.status), target):
         raise AssertionError(f"{mover} may not move a message from {row.status} to {target}")
-    query = (
-        update(messages)
-        .where(messages.c.id == row.id, messages.c.revision == row.revision)
-        .values(**values, revision=messages.c.revision + 1, updated_at=now)
-    )
-    return connection.execute(query).rowcount == 1
+    changed = {**values, "revision": row.revision + 1, "updated_at": now}
+    given = {f"new_{name}": value for name, value in changed.items()}
+    query = _swapping(tuple(sorted(changed)))
+    return connection.execute(query, given | {"its_id": row.id, "its_revision": row.revision}).rowcount == 1
 
 
-def entries(connection: Connection, query: Select[Any]) -> list[Entry]:
-    """The rows of a query over the whole table."""
-    return [_entry(row) for row in connection.execute(query)]
+@lru_cache(maxsize=32)
+def _swapping(columns: tuple[str, ...]) -> Update:
+    """The statement for one set of columns, built once."""
+    values = {name: bindparam(f"new_{name}", type_=messages.c[name].type) for name in columns}
+    mine = (messages.c.id == bindparam("its_id"), messages.c.revision == bindparam("its_revision"))
+    return update(messages).where(*mine).values(values)
+
+
+def entries(connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Entry]:
+    """The rows of a query over the whole table; `values` fill in its parameters."""
+    return [_entry(row) for row in connection.execute(query, values)]
 
 
 def packed(words: Text) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, Table, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, insert, or_, select, update
 
 from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
-from followup.errors import NotFoundError
+from followup.errors import NotFoundError, StorageError
 from followup.storage import tables as t
 from followup.storage.agreements import Agreements, Bars
 from followup.storage.conflicts import insert_unless_there
@@ -23,6 +23,19 @@ AnyRow = Any
 """A row of SQLAlchemy's, whatever columns it has."""
 
 LAST_FOUR = 4
+
+# Statements that every enrollment and every tick run are built once: building one costs more than running it.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_PATIENTS = select(t.patients).where(t.patients.c.id.in_(_IDS)).order_by(t.patients.c.id)
+_CONTACTS = select(t.contacts).where(t.contacts.c.patient_id.in_(_IDS)).order_by(t.contacts.c.id)
+_PROCEDURES = select(t.procedures).where(t.procedures.c.patient_id.in_(_IDS)).order_by(t.procedures.c.id)
+_OF_SHORT_ID = select(t.patients.c.id).where(t.patients.c.short_id == bindparam("short_id"))
+_OF_RECORD = (
+    select(t.patients.c.id).where(t.patients.c.record_index == bindparam("index")).order_by(t.patients.c.id)
+)
+_OF_BIRTH = select(t.patients.c.id).where(t.patients.c.birth_index == bindparam("index")).order_by(t.patients.c.id)
+_LOCK = select(t.patients.c.id).where(t.patients.c.id == bindparam("id")).with_for_update()
+_FORGET_STALE = t.stale.delete().where(t.stale.c.patient_id.in_(_IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +76,9 @@ class Register:
 
         `consent_needed` is False where the clinic relies on the health-care exemption for texts.
         """
-        rows = self._rows(t.patients, t.patients.c.id, ids)
-        procedures = self._grouped(t.procedures, t.procedures.c.patient_id, ids)
-        contacts = self._grouped(t.contacts, t.contacts.c.patient_id, ids)
+        rows = self._rows(_PATIENTS, ids)
+        procedures = _by_patient(self._rows(_PROCEDURES, ids))
+        contacts = _by_patient(self._rows(_CONTACTS, ids))
         everybody = [contact for group in contacts.values() for contact in group]
         bars = Agreements(self._connection, self._sealer).bars(everybody, consent_needed=consent_needed)
         return {
@@ -88,23 +101,16 @@ class Register:
 
     def lock(self, patient_id: int) -> None:
         """Wait until no other transaction plans this patient or sends to them, and keep the others waiting."""
-        query = select(t.patients.c.id).where(t.patients.c.id == patient_id)
-        self._connection.execute(query.with_for_update())
+        if self._connection.dialect.name != "sqlite":  # where a writer has the whole file to itself
+            self._connection.execute(_LOCK, {"id": patient_id})
 
     def lock_free(self, ids: Collection[int]) -> set[int]:
         """As `lock`, for those of the patients whom no other transaction holds; never waits."""
         query = select(t.patients.c.id).where(t.patients.c.id.in_(sorted(ids))).order_by(t.patients.c.id)
         return set(self._connection.scalars(query.with_for_update(skip_locked=True)))
 
-    def _rows(self, table: Table, column: Any, ids: Collection[int]) -> list[Row[Any]]:  # noqa: ANN401  any column
-        query = select(table).where(column.in_(sorted(set(ids)))).order_by(table.c.id)
-        return list(self._connection.execute(query))
-
-    def _grouped(self, table: Table, column: Any, ids: Collection[int]) -> dict[int, list[Row[Any]]]:  # noqa: ANN401  any column
-        groups: dict[int, list[Row[Any]]] = defaultdict(list)
-        for row in self._rows(table, column, ids):
-            groups[row._mapping[column]].append(row)  # noqa: SLF001  SQLAlchemy's public name for it
-        return groups
+    def _rows(self, query: Select[Any], ids: Collection[int]) -> list[Row[Any]]:
+        return list(self._connection.execute(query, {"ids": sorted(set(ids))}))
 
     def _contact(self, row: Row[Any], bars: Bars) -> Contact:
         return Contact(
@@ -112,7 +118,7 @@ class Register:
             Role(row.role),
             self._open("contacts", "name", row),
             row.language,
-            ZoneInfo(row.zone),
+            _zone(row.zone),
             self._open_if("contacts", "number", row),
             self._open_if("contacts", "email", row),
             bars.of(row),
@@ -122,7 +128,7 @@ class Register:
 
     def identities(self, ids: Collection[int]) -> dict[int, Identity]:
         """Names and birth dates, for a screen."""
-        return {row.id: self._identity(row) for row in self._rows(t.patients, t.patients.c.id, ids)}
+        return {row.id: self._identity(row) for row in self._rows(_PATIENTS, ids)}
 
     def _identity(self, row: Row[Any]) -> Identity:
         birth = date.fromisoformat(self._open("patients", "birth_date", row))
@@ -160,18 +166,17 @@ class Register:
     def same_person(self, name: str, birth_date: date, record_number: str | None) -> int | None:
         """A patient enrolled before: by record number, or by name and birth date."""
         if record_number:
-            found = self._by(t.patients.c.record_index, "record", record_number)
+            found = self._by(_OF_RECORD, "record", record_number)
             if found:
                 return found[0]
-        for patient_id in self._by(t.patients.c.birth_index, "birth", birth_date.isoformat()):
+        for patient_id in self._by(_OF_BIRTH, "birth", birth_date.isoformat()):
             known = self.identities([patient_id])[patient_id]
             if known.name.casefold() == name.casefold() and not (known.record_number and record_number):
                 return patient_id
         return None
 
-    def _by(self, column: Any, kind: str, value: str) -> list[int]:  # noqa: ANN401  any column
-        query = select(t.patients.c.id).where(column == self._sealer.index(kind, value))
-        return list(self._connection.scalars(query.order_by(t.patients.c.id)))
+    def _by(self, query: Select[tuple[int]], kind: str, value: str) -> list[int]:
+        return list(self._connection.scalars(query, {"index": self._sealer.index(kind, value)}))
 
     def by_address(self, channel: ChannelName, address: str) -> list[int]:
         """Everybody who can be reached there: couples and daughters share."""
@@ -188,43 +193,39 @@ class Register:
     def add_patient(self, name: str, birth_date: date, record_number: str | None, now: datetime) -> int:
         row = new_id(now)
         birth = birth_date.isoformat()
-        self._connection.execute(
-            insert(t.patients).values(
-                id=row,
-                short_id=self._free_short_id(),
-                name=self._seal("patients", "name", row, name),
-                record_number=self._seal("patients", "record_number", row, record_number),
-                record_index=self._index("record", record_number),
-                birth_date=self._seal("patients", "birth_date", row, birth),
-                birth_index=self._index("birth", birth),
-                created_at=now,
-            )
-        )
+        values = {
+            "id": row,
+            "short_id": self._free_short_id(),
+            "name": self._seal("patients", "name", row, name),
+            "record_number": self._seal("patients", "record_number", row, record_number),
+            "record_index": self._index("record", record_number),
+            "birth_date": self._seal("patients", "birth_date", row, birth),
+            "birth_index": self._index("birth", birth),
+            "created_at": now,
+        }
+        self._connection.execute(insert(t.patients), values)
         return row
 
     def _free_short_id(self) -> str:
         while True:
             candidate = new_short_id()
-            query = select(t.patients.c.id).where(t.patients.c.short_id == candidate)
-            if self._connection.scalar(query) is None:
+            if self._connection.scalar(_OF_SHORT_ID, {"short_id": candidate}) is None:
                 return candidate
 
     def add_contact(self, patient_id: int, new: NewContact, now: datetime) -> int:
         row = new_id(now)
-        self._connection.execute(
-            insert(t.contacts).values(
-                id=row,
-                patient_id=patient_id,
-                role=new.role,
-                name=self._seal("contacts", "name", row, new.name),
-                language=new.language,
-                zone=new.zone,
-                landline=new.landline,
-                created_at=now,
-                **self._number(row, new.number),
-                **self._email(row, new.email),
-            )
-        )
+        values = {
+            "id": row,
+            "patient_id": patient_id,
+            "role": new.role,
+            "name": self._seal("contacts", "name", row, new.name),
+            "language": new.language,
+            "zone": new.zone,
+            "landline": new.landline,
+            "created_at": now,
+        }
+        lines = self._number(row, new.number) | self._email(row, new.email)
+        self._connection.execute(insert(t.contacts), values | lines)
         return row
 
     def _number(self, row: int, number: str | None) -> dict[str, bytes | None]:
@@ -249,6 +250,12 @@ class Register:
         """Whether the contact's number takes no texts."""
         return bool(self._connection.scalar(select(t.contacts.c.landline).where(t.contacts.c.id == contact_id)))
 
+    def bad_since(self, contact_id: int) -> dict[ChannelName, datetime | None]:
+        """Since when the contact's number and address are known not to work."""
+        c = t.contacts.c
+        row = self._connection.execute(select(c.bad_sms_at, c.bad_email_at).where(c.id == contact_id)).one()
+        return {ChannelName.SMS: row.bad_sms_at, ChannelName.EMAIL: row.bad_email_at}
+
     def set_email(self, contact_id: int, email: str | None) -> None:
         self.set_contact(contact_id, bad_email_at=None, **self._email(contact_id, email))
 
@@ -265,10 +272,9 @@ class Register:
 
     def add_procedure(self, patient_id: int, plan: str, on: date, now: datetime, **values: object) -> int:
         row = new_id(now)
+        dates = {"on_date": on, "planned_on": on, "enrolled_at": now}
         self._connection.execute(
-            insert(t.procedures).values(
-                id=row, patient_id=patient_id, plan=plan, on_date=on, planned_on=on, enrolled_at=now, **values
-            )
+            insert(t.procedures), {"id": row, "patient_id": patient_id, "plan": plan} | dates | values
         )
         return row
 
@@ -291,7 +297,7 @@ class Register:
         insert_unless_there(self._connection, t.stale, {"patient_id": patient_id})
 
     def mark_fresh(self, patient_ids: Collection[int]) -> None:
-        self._connection.execute(t.stale.delete().where(t.stale.c.patient_id.in_(patient_ids)))
+        self._connection.execute(_FORGET_STALE, {"ids": sorted(patient_ids)})
 
     def not_home(self, since: date, before: date) -> list[int]:
         """Procedures done from `since` to the day before `before` of which nobody has said where they ended."""
@@ -325,6 +331,20 @@ class Register:
 
     def _open_if(self, table: str, column: str, row: AnyRow) -> str | None:
         return None if row._mapping[column] is None else self._open(table, column, row)  # noqa: SLF001  SQLAlchemy's public name for it
+
+
+def _zone(key: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(key)
+    except (KeyError, ValueError):
+        raise StorageError("a contact's time zone is none that this machine knows") from None
+
+
+def _by_patient(rows: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
+    groups: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row.patient_id].append(row)
+    return groups
 
 
 def _procedure(row: Row[Any]) -> Procedure:

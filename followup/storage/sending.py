@@ -22,7 +22,6 @@ from followup.storage.outbox_rows import ON_TRIAL, WAITING, Claim, Entry, entrie
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import attempts, messages
 
-
 NOT_SENT = UNSENT | SET_ASIDE | {Status.FAILED, Status.EXPIRED}
 """Whatever was attempted with these certainly did not go out."""
 
@@ -142,7 +141,7 @@ class Sending:
             "status": outcome.status,
             "reason": outcome.reason,
             "code": outcome.code[:LONGEST_CODE] or None,
-            "charged": messages.c.charged + outcome.charged,
+            "charged": messages.c.charged + int(outcome.charged),
             "revision": messages.c.revision + 1,
             "updated_at": now,
         }

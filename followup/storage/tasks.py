@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from followup.care.task import Level, NewTask, TaskKind
 from followup.errors import NotFoundError, RefusedError
@@ -33,6 +33,13 @@ class Task:
     closed_at: datetime | None = None
     closed_by: str | None = None
     note: str | None = field(default=None, repr=False)
+
+
+_ALERTS = select(tasks.c.patient_id).where(
+    tasks.c.closed_at.is_(None),
+    tasks.c.kind.in_([kind for kind in TaskKind if kind.about_patient]),
+    tasks.c.patient_id.in_(bindparam("ids", expanding=True)),
+)
 
 
 class Tasks:
@@ -121,13 +128,9 @@ class Tasks:
         query = select(tasks).where(tasks.c.closed_at >= moment).order_by(tasks.c.closed_at)
         return [self._task(row) for row in self._connection.execute(query)]
 
-    def alerts(self, patient_ids: list[int]) -> set[int]:
+    def alerts(self, patient_ids: Collection[int]) -> set[int]:
         """Those of the patients about whom an alert is open."""
-        kinds = [kind for kind in TaskKind if kind.about_patient]
-        query = select(tasks.c.patient_id).where(
-            tasks.c.closed_at.is_(None), tasks.c.kind.in_(kinds), tasks.c.patient_id.in_(patient_ids)
-        )
-        return set(self._connection.scalars(query))
+        return set(self._connection.scalars(_ALERTS, {"ids": sorted(patient_ids)}))
 
     def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:
         """Close it; RefusedError if it is closed already."""

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from care_strategies import CHICAGO, moments, staffs, windows, zones
+from care_strategies import CHICAGO, ZONES
 from hypothesis import strategies as st
 
 from followup.care.combine import Facts, patient_timeline
@@ -21,6 +24,8 @@ from followup.care.plan import Anchor, Asks, Bound, CarePlan, Restriction, Step
 from followup.care.practice import Caps, Practice
 from followup.care.reconcile import Changes, reconcile
 from followup.care.timeline import Reminder
+
+T = TypeVar("T")
 
 SMS, EMAIL, PHONE = ChannelName.SMS, ChannelName.EMAIL, ChannelName.PHONE
 ENROLLMENT, PROCEDURE, DISCHARGE = Anchor.ENROLLMENT, Anchor.PROCEDURE, Anchor.DISCHARGE
@@ -156,96 +161,114 @@ def replanned(facts: Facts, practice: Practice, now: datetime) -> Facts:
 
 FIRST = date(2026, 10, 20)
 KEYS = ("rest", "hard_effort", "heavy_lifting")
+CLINICS = (CHICAGO, CHICAGO, ZoneInfo("America/New_York"), ZoneInfo("America/St_Johns"), ZoneInfo("Asia/Gaza"))
 
 
-@st.composite
-def _bounds(draw: st.DrawFn, low: int, high: int) -> tuple[Bound, ...]:
-    days = {PROCEDURE: draw(st.integers(low, high))}
-    if draw(st.booleans()):
-        days[DISCHARGE] = draw(st.integers(low, high))
-    return (Bound(days, draw(st.sampled_from([time(0), time(10), EVENING]))),)
+class Dice:
+    """Chance from one number: a world takes hundreds of throws, too many to be drawn one by one."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)  # noqa: S311  test data
+
+    def one_of(self, *choices: T) -> T:
+        return self._random.choice(choices)
+
+    def number(self, low: int, high: int) -> int:
+        return self._random.randint(low, high)
+
+    def some(self, choices: Iterable[T]) -> list[T]:
+        """Any of them, in any order."""
+        shuffled = list(choices)
+        self._random.shuffle(shuffled)
+        return shuffled[: self.number(0, len(shuffled))]
+
+    def rarely(self) -> bool:
+        return self.number(0, 9) == 0
 
 
-@st.composite
-def _steps(draw: st.DrawFn, key: str) -> Step:
-    anchor = draw(st.sampled_from(Anchor))
-    day = draw(st.integers(0, 45))
-    channels = draw(st.lists(st.sampled_from(ChannelName), min_size=1, unique=True))
+dice = st.builds(Dice, st.integers(0, 2**48))
+
+
+def _bounds(dice: Dice, low: int, high: int) -> tuple[Bound, ...]:
+    days = {PROCEDURE: dice.number(low, high)}
+    if dice.one_of(True, False):  # noqa: FBT003  a coin
+        days[DISCHARGE] = dice.number(low, high)
+    return (Bound(days, dice.one_of(time(0), time(10), EVENING)),)
+
+
+def _step(dice: Dice, key: str) -> Step:
+    day = dice.number(0, 45)
     return Step(
         key,
-        draw(st.sampled_from([key, "shared/hello"])),
-        tuple(channels),
-        draw(_bounds(day, day + 12)),
-        anchor,
+        dice.one_of(key, "shared/hello"),
+        tuple(dice.some(ChannelName)) or (SMS,),
+        _bounds(dice, day, day + 12),
+        dice.one_of(*Anchor),
         day,
-        time(draw(st.integers(8, 20))),
-        draw(st.sampled_from([None, None, None, timedelta(minutes=30), timedelta(hours=50)])),
-        draw(st.one_of(st.just(()), _bounds(0, day))),
-        also=draw(st.booleans()),
-        asks=draw(st.sampled_from([None, None, Asks.PAIN_SCORE])),
-        ends=draw(st.sampled_from([None, None, *KEYS])),
-        critical=draw(st.booleans()),
-        unless_alert=draw(st.booleans()),
+        time(dice.number(8, 20)),
+        dice.one_of(None, None, None, timedelta(minutes=30), timedelta(hours=50)),
+        dice.one_of((), _bounds(dice, 0, day)),
+        also=dice.number(0, 1) == 1,
+        asks=dice.one_of(None, None, Asks.PAIN_SCORE),
+        ends=dice.one_of(None, None, *KEYS),
+        critical=dice.number(0, 1) == 1,
+        unless_alert=dice.number(0, 1) == 1,
     )
 
 
-@st.composite
-def any_plans(draw: st.DrawFn, key: str) -> CarePlan:
+def _plan(dice: Dice, key: str) -> CarePlan:
     """A plan that its check would pass or refuse: the rules must be safe with either."""
-    steps = [draw(_steps(f"step-{n}")) for n in range(draw(st.integers(1, 5)))]
+    steps = [_step(dice, f"step-{n}") for n in range(dice.number(1, 5))]
     asking = [step.key for step in steps if step.asks]
-    if asking and draw(st.booleans()):
-        nudge = replace(draw(_steps("nudge")), asks=Asks.PAIN_SCORE, nudges=draw(st.sampled_from(asking)))
-        steps.insert(draw(st.integers(0, len(steps))), replace(nudge, after=timedelta(hours=24)))
-    limits = draw(st.sets(st.sampled_from(KEYS)))
-    return CarePlan(
-        key, key, tuple(steps), tuple(Restriction(k, draw(st.integers(0, 42))) for k in sorted(limits))
-    )
+    if asking:
+        nudge = replace(_step(dice, "nudge"), asks=Asks.PAIN_SCORE, nudges=dice.one_of(*asking))
+        steps.insert(dice.number(0, len(steps)), replace(nudge, after=timedelta(hours=24)))
+    limits = tuple(Restriction(k, dice.number(0, 42)) for k in dice.some(KEYS))
+    return CarePlan(key, key, tuple(steps), limits)
 
 
-@st.composite
-def practices(draw: st.DrawFn) -> Practice:
+def _practice(dice: Dice) -> Practice:
     """Any clinic, with the shipped plans and two of any kind."""
-    zone = draw(zones)
-    plans = PLANS | {key: draw(any_plans(key)) for key in ("any", "other")}
-    caps = draw(st.sampled_from([Caps(), Caps(1, 3)]))
-    return Practice(zone, draw(windows()), draw(staffs(zone)), plans, caps)
+    zone = dice.one_of(*CLINICS)
+    hours = {day: (time(dice.number(7, 12)), time(dice.number(18, 21))) for day in range(7) if not dice.rarely()}
+    start, end = time(dice.number(7, 11)), time(dice.number(14, 19))
+    shifts = dice.one_of(((start, end),), ((time(13), end), (start, time(12))))
+    staffed = dict.fromkeys(range(dice.number(2, 7)), shifts)
+    holidays = frozenset(FIRST + timedelta(days=dice.number(0, 60)) for _ in range(dice.number(0, 5)))
+    plans = PLANS | {key: _plan(dice, key) for key in ("any", "other")}
+    caps = dice.one_of(Caps(), Caps(1, 3))
+    return Practice(zone, SendWindow(hours), StaffedHours(staffed, zone, holidays), plans, caps)
 
 
-@st.composite
-def contacts(draw: st.DrawFn, key: int) -> Contact:
+def _contact(dice: Dice, key: int) -> Contact:
     """The first is the patient; a caregiver may share the patient's phone."""
-    barred = draw(st.sets(st.sampled_from(ChannelName))) if draw(st.booleans()) else ()
-    bars = {channel: draw(st.sampled_from(Bar)) for channel in sorted(barred)}
-    number = draw(st.sampled_from(["+15550001", f"+1555000{key}"]))
+    bars = {channel: dice.one_of(*Bar) for channel in (dice.some(ChannelName) if dice.number(0, 2) == 0 else ())}
+    number = dice.one_of("+15550001", f"+1555000{key}")
     role = Role.PATIENT if key == 1 else Role.CAREGIVER
-    zone = draw(st.one_of(st.just(CHICAGO), zones))
+    zone = dice.one_of(CHICAGO, CHICAGO, *ZONES)
     return Contact(key, role, "", "en", zone, number, f"{key}@example.test", bars)
 
 
-@st.composite
-def procedures(draw: st.DrawFn, key: int) -> Procedure:
+def any_procedure(dice: Dice, key: int) -> Procedure:
     """Past, future, cancelled, overnight: whatever a front desk may record."""
-    on = FIRST + timedelta(days=draw(st.integers(0, 50)))
-    enrolled = local(on, 9) + timedelta(hours=draw(st.integers(-400, 300)))
-    home = draw(st.sampled_from([None, 8, 10, 26, 50]))
+    on = FIRST + timedelta(days=dice.number(0, 50))
+    enrolled = local(on, 9) + timedelta(hours=dice.number(-400, 100))
+    home = dice.one_of(None, 8, 8, 10, 26, 50)
     return Procedure(
         key,
-        draw(st.sampled_from(["kyphoplasty", "kyphoplasty", "biopsy", "any", "other", "forgotten"])),
+        dice.one_of("kyphoplasty", "kyphoplasty", "biopsy", "any", "other", "forgotten"),
         on,
         enrolled,
         None if home is None else local(on, 8) + timedelta(hours=home),
-        in_hospital=draw(st.sampled_from([False] * 7 + [True])),
-        cancelled_at=draw(st.sampled_from([None] * 5 + [local(on, 10)])),
+        in_hospital=dice.rarely(),
+        cancelled_at=local(on, 10) if dice.rarely() else None,
     )
 
 
-@st.composite
-def patients(draw: st.DrawFn) -> Patient:
-    people = tuple(draw(contacts(key)) for key in range(1, draw(st.integers(1, 3)) + 1))
-    done = tuple(draw(procedures(key)) for key in range(1, draw(st.integers(1, 4)) + 1))
-    rarely = st.sampled_from([False] * 9 + [True])
-    return Patient(1, people, done, draw(rarely), draw(rarely))
+def _patient(dice: Dice) -> Patient:
+    people = tuple(_contact(dice, key) for key in range(1, dice.number(1, 3) + 1))
+    done = tuple(any_procedure(dice, key) for key in range(1, dice.number(1, 4) + 1))
+    return Patient(1, people, done, dice.rarely(), dice.rarely())
 
 
 @dataclass(frozen=True)
@@ -256,12 +279,26 @@ class World:
     facts: Facts
 
 
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Facts as they stand before anything was planned."""
-    return World(draw(practices()), Facts(draw(patients()), (), draw(st.booleans())))
+def _world(dice: Dice) -> World:
+    return World(_practice(dice), Facts(_patient(dice), (), dice.rarely()))
 
 
-nows = moments(CHICAGO) | st.builds(
-    lambda n: datetime(2026, 10, 15, tzinfo=UTC) + timedelta(minutes=n), st.integers(0, 150_000)
-)
+worlds = st.builds(_world, dice)
+"""Facts as they stand before anything was planned."""
+
+
+def _telling(dice: Dice) -> World:
+    """A patient with one or two procedures of the shipped plans, and nothing that silences them from the start."""
+    patient = _patient(dice)
+    done = tuple(
+        replace(p, plan=dice.one_of("kyphoplasty", "biopsy"), in_hospital=False, cancelled_at=None)
+        for p in patient.procedures[:2]
+    )
+    contacts = (replace(patient.contacts[0], bars={}, zone=CHICAGO), *patient.contacts[1:2])
+    telling = replace(patient, procedures=done, contacts=contacts, died=False, on_hold=False)
+    return World(_practice(dice), Facts(telling))
+
+
+telling_worlds = st.builds(_telling, dice)
+
+nows = st.builds(lambda n: datetime(2026, 10, 1, tzinfo=UTC) + timedelta(minutes=n), st.integers(0, 170_000))

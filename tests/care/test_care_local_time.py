@@ -64,7 +64,7 @@ def test_every_wall_time_around_every_clock_change_is_its_first_showing_or_the_e
 
 
 @given(st.data())
-@properties(150)
+@properties(100)
 def test_a_wall_time_reads_back_as_itself_unless_the_clocks_skip_it(data: st.DataObject) -> None:
     zone = data.draw(zones)
     naive = _naive(data.draw(moments(zone)), zone) + timedelta(minutes=data.draw(st.integers(-200, 200)))
@@ -100,7 +100,7 @@ def test_the_leap_day_is_a_day() -> None:
 
 
 @given(st.data())
-@properties(120)
+@properties(60)
 def test_a_deferred_moment_is_the_earliest_open_one_and_never_earlier(data: st.DataObject) -> None:
     zone, window = data.draw(zones), data.draw(any_windows())
     moment = data.draw(moments(zone)).replace(second=0)
@@ -115,7 +115,7 @@ def test_a_deferred_moment_is_the_earliest_open_one_and_never_earlier(data: st.D
 
 
 @given(st.data())
-@properties(120)
+@properties(60)
 def test_from_an_open_moment_to_its_closing_all_is_open_and_then_it_is_not(data: st.DataObject) -> None:
     zone, window = data.draw(zones), data.draw(any_windows())
     moment = window.defer(data.draw(moments(zone)).replace(second=0), zone)
@@ -158,7 +158,7 @@ def test_a_window_that_never_opens_is_refused() -> None:
 
 
 @given(st.data())
-@properties(80)
+@properties(50)
 def test_somebody_is_there_for_two_hours_and_nobody_was_earlier(data: st.DataObject) -> None:
     staffed = data.draw(staffs())
     moment = data.draw(moments(staffed.zone)).replace(second=0)
@@ -197,7 +197,7 @@ def test_hours_that_are_never_staffed_are_refused() -> None:
 
 
 @given(st.data())
-@properties(80)
+@properties(50)
 def test_a_question_stays_on_its_day_or_takes_its_hour_on_a_later_one(data: st.DataObject) -> None:
     zone, window, staffed = data.draw(zones), data.draw(windows()), data.draw(staffs())
     moment = data.draw(moments(zone)).replace(second=0)

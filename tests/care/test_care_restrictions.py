@@ -30,7 +30,7 @@ laid = st.lists(
 
 
 @given(laid, st.integers(-5, 110))
-@properties(300)
+@properties(150)
 def test_the_date_told_is_the_first_free_day_looked_for_day_by_day(found: list[Limit], count: int) -> None:
     day = _days(count)
     free = day
@@ -39,8 +39,8 @@ def test_the_date_told_is_the_first_free_day_looked_for_day_by_day(found: list[L
     assert in_force(found, "heavy_lifting", day) == (free if free > day else None)
 
 
-@given(worlds(), st.integers(0, 100))
-@properties(80)
+@given(worlds, st.integers(0, 100))
+@properties(30)
 def test_the_date_told_is_never_before_the_end_of_any_limit_that_runs(world: World, count: int) -> None:
     found = limits(world.facts.patient.procedures, world.practice.plans)
     day = _days(count)

@@ -50,8 +50,8 @@ def why(reminder: Reminder) -> str | None:
     return reminder.held.reason if reminder.held else None
 
 
-@given(worlds())
-@properties(150)
+@given(worlds)
+@properties(30)
 def test_what_goes_is_never_early_never_late_and_never_at_night(world: World) -> None:
     patient, practice = world.facts.patient, world.practice
     for reminder in patient_timeline(world.facts, practice):
@@ -64,8 +64,8 @@ def test_what_goes_is_never_early_never_late_and_never_at_night(world: World) ->
             assert reminder.due_at >= patient.procedure(reminder.key.procedure).enrolled_at
 
 
-@given(worlds())
-@properties(100)
+@given(worlds)
+@properties(30)
 def test_what_goes_may_go(world: World) -> None:
     patient, practice = world.facts.patient, world.practice
     for reminder in patient_timeline(world.facts, practice):
@@ -82,8 +82,8 @@ def test_what_goes_may_go(world: World) -> None:
             assert not (procedure.discharged_at is None and reminder.step.anchor is Anchor.DISCHARGE)
 
 
-@given(worlds())
-@properties(100)
+@given(worlds)
+@properties(30)
 def test_a_question_is_asked_when_somebody_is_there_and_of_the_patient_if_they_can_be_asked(world: World) -> None:
     patient, practice = world.facts.patient, world.practice
     the_patient = patient.contact(1)
@@ -93,8 +93,8 @@ def test_a_question_is_asked_when_somebody_is_there_and_of_the_patient_if_they_c
             assert reminder.key.contact == 1 or len(the_patient.bars) == 3
 
 
-@given(worlds())
-@properties(100)
+@given(worlds)
+@properties(30)
 def test_the_order_in_which_facts_are_given_does_not_matter(world: World) -> None:
     patient = world.facts.patient
     turned = replace(patient, contacts=patient.contacts[::-1], procedures=patient.procedures[::-1])
@@ -103,8 +103,8 @@ def test_the_order_in_which_facts_are_given_does_not_matter(world: World) -> Non
     )
 
 
-@given(worlds())
-@properties(100)
+@given(worlds)
+@properties(30)
 def test_every_step_that_could_be_said_to_a_contact_either_goes_or_says_why_not(world: World) -> None:
     patient, practice = world.facts.patient, world.practice
     shown = {(r.key.procedure, r.key.step) for r in patient_timeline(world.facts, practice) if not r.spare}
@@ -120,8 +120,8 @@ def test_every_step_that_could_be_said_to_a_contact_either_goes_or_says_why_not(
             assert (procedure.id, step.key) in shown | waits_for_home or only_calls
 
 
-@given(worlds())
-@properties(80)
+@given(worlds)
+@properties(30)
 def test_a_nudge_follows_its_question_by_a_later_channel_while_it_is_open(world: World) -> None:
     timeline = patient_timeline(world.facts, world.practice)
     order = [SMS, EMAIL, PHONE]

@@ -1,0 +1,109 @@
+"""`pause`, `unpause` and `status`: the emergency stop, and one look that tells green from red."""
+
+from __future__ import annotations
+
+from cli_clinic import OperatorDesk, SandboxClinic
+
+from followup.app import build_app
+from followup.care.task import TaskKind, new_task
+from followup.clock import SystemClock
+from followup.storage.switches import Switch
+
+
+def tick(desk: OperatorDesk) -> None:
+    """As a daemon's tick leaves it."""
+    app = build_app(desk.config)
+    with app.storage.transaction() as tx:
+        tx.switches.set(Switch.TICKED, "", app.clock.utc(), "followup")
+    app.close()
+
+
+def test_a_clinic_whose_daemon_never_ran_is_red(sandbox_clinic: SandboxClinic) -> None:
+    result = sandbox_clinic.run("status")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("RED")
+    assert "`followup run`" in result.stdout
+
+
+def test_while_a_daemon_owns_the_sending_and_ticks_it_is_green(sandbox_clinic: SandboxClinic) -> None:
+    tick(sandbox_clinic)
+    app = build_app(sandbox_clinic.config)
+    assert app.owner.acquire()
+    result = sandbox_clinic.run("status")
+    app.close()
+    assert result.exit_code == 0
+    assert result.stdout.startswith("GREEN")
+
+
+def test_a_daemon_that_is_gone_is_red_though_it_ticked_a_moment_ago(sandbox_clinic: SandboxClinic) -> None:
+    tick(sandbox_clinic)
+    told = sandbox_clinic.told("status")
+    assert told["daemon"]["alive"] is False
+    assert told["green"] is False
+
+
+def test_it_counts_messages_and_names_the_next(sandbox_clinic: SandboxClinic) -> None:
+    sandbox_clinic.enroll()
+    told = sandbox_clinic.told("status")
+    assert told["messages"]["planned"] > 0
+    assert told["next_due"] is not None
+    assert told["overdue"] == 0
+
+
+def test_an_overdue_message_is_red(sandbox_clinic: SandboxClinic) -> None:
+    sandbox_clinic.enroll()
+    app = build_app(sandbox_clinic.config)
+    with app.storage.transaction() as tx:
+        tx.connection.exec_driver_sql(
+            "UPDATE messages SET due_at = '2026-01-01 00:00:00.000000' WHERE step = 'six-weeks'"
+        )
+    app.close()
+    assert "1 messages are overdue" in sandbox_clinic.told("status")["red"]
+
+
+def test_a_pause_stops_one_channel_and_says_what_waits(sandbox_clinic: SandboxClinic) -> None:
+    sandbox_clinic.enroll()
+    result = sandbox_clinic.run("pause", "--channel", "sms")
+    assert result.exit_code == 0
+    assert "Paused: sms." in result.stdout
+    assert "by this time tomorrow; they wait" in result.stdout
+    assert sandbox_clinic.told("status")["paused"] == ["sms"]
+
+
+def test_pausing_twice_is_pausing_once(sandbox_clinic: SandboxClinic) -> None:
+    sandbox_clinic.run("pause")
+    assert "It is paused already" in sandbox_clinic.run("pause").stdout
+    assert sandbox_clinic.told("status")["paused"] == ["sms", "email", "phone"]
+
+
+def test_unpausing_asks_and_says_how_many_go_at_once(sandbox_clinic: SandboxClinic) -> None:
+    sandbox_clinic.run("pause")
+    refused = sandbox_clinic.run("unpause", typed="n\n")
+    assert "0 messages are due now and go at once" in refused.stdout
+    assert "It stays paused." in refused.stdout
+    assert sandbox_clinic.told("status")["paused"]
+    sandbox_clinic.run("unpause", typed="y\n")
+    assert sandbox_clinic.told("status")["paused"] == []
+
+
+def test_one_channel_is_not_unpaused_while_all_are_paused(sandbox_clinic: SandboxClinic) -> None:
+    sandbox_clinic.run("pause")
+    assert sandbox_clinic.run("unpause", "--channel", "sms").exit_code == 4
+    assert sandbox_clinic.told("status")["paused"] == ["sms", "email", "phone"]
+
+
+def test_what_is_not_paused_needs_no_unpausing(sandbox_clinic: SandboxClinic) -> None:
+    assert "Nothing is paused." in sandbox_clinic.run("unpause").stdout
+
+
+def test_unpausing_closes_the_task_about_the_sender_and_says_who_did_it(sandbox_clinic: SandboxClinic) -> None:
+    app = build_app(sandbox_clinic.config)
+    now = SystemClock().utc()
+    with app.storage.transaction() as tx:
+        tx.switches.set(Switch.SMS_PAUSED, "20003", now, "followup")
+        tx.tasks.open(new_task(TaskKind.SENDER_PAUSED, now, app.clinic.practice.staffed, channel="sms"), now)
+    assert sandbox_clinic.run("unpause", "--channel", "sms", "--yes").exit_code == 0
+    with app.storage.reading() as tx:
+        assert tx.tasks.open_tasks() == []
+        assert tx.tasks.get(1).closed_by == "ann"
+    app.close()

@@ -1,0 +1,144 @@
+"""The daemon dies with a message in its hand: the next start names it in doubt, tells a person, sends it no more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from fault_parts import PATIENCE, DaemonProcess
+from world import EMAIL, NAME, NUMBER, World, person
+
+from followup.care.delivery import Reason, Status
+from followup.care.people import ConsentTo
+from followup.care.task import TaskKind
+from followup.sandbox import SmtpEvent
+from followup.sandbox.twilio_server import Event
+from followup.storage.switches import Switch
+
+PRIVATE = (NAME, "Miller", NUMBER, NUMBER[1:], EMAIL, "Lakeside IR:", "STOP=end", "sandbox")
+
+ZONES = ("Europe/Berlin", "America/New_York", "America/Los_Angeles", "Pacific/Auckland", "Asia/Tokyo", "Asia/Dhaka")
+"""Wherever the sun stands, it is between noon and six in one of them."""
+
+
+@pytest.fixture
+def real_time(make_world: Callable[..., World], database_url: str) -> World:
+    """A clinic at the real time, where it is early afternoon: daemons in other processes have no other clock."""
+    now = datetime.now(UTC)  # noqa: TID251  the daemon in the other process reads the real clock
+    zone = next(zone for zone in ZONES if 12 <= now.astimezone(ZoneInfo(zone)).hour < 18)
+    return make_world(database_url, start=now, zone=zone)
+
+
+def eventually(is_so: Callable[[], bool], what: str) -> None:
+    waiting = threading.Event()
+    for _ in range(PATIENCE * 20):
+        if is_so():
+            return
+        waiting.wait(0.05)
+    pytest.fail(f"it never happened: {what}")
+
+
+def welcomed(world: World, *agreed: ConsentTo) -> int:
+    """A patient whose only message due now is the welcome, by what they agreed to."""
+    zone = world.app.clinic.practice.zone
+    today = world.clock.utc().astimezone(zone).date()
+    entered = world.enroll(on=today, discharged_at=None, patient=person(agreed=agreed, zone=zone.key))
+    return entered.patient_id
+
+
+@pytest.mark.parametrize("point", ["after reading", "after accepting", "after reply"])
+def test_killed_while_a_text_is_on_the_wire(real_time: World, point: str) -> None:
+    world = real_time
+    patient = welcomed(world, ConsentTo.SMS)
+    running: list[DaemonProcess] = []
+    struck = threading.Event()
+
+    def strike(event: Event) -> None:
+        if event.point == point and event.method == "POST" and not struck.is_set():
+            struck.set()
+            running[0].kill_at_once()
+
+    world.twilio.on_event(strike)
+    log = world.folder / "daemon.log"
+    with DaemonProcess(world.folder / "config.toml", log) as first:
+        running.append(first)
+        assert struck.wait(PATIENCE)
+        first.ended()
+    on_the_wire = world.row(patient, "welcome")
+    assert on_the_wire.status in {Status.SENDING, Status.ACCEPTED}
+    accepted = world.twilio.accepted()
+    if on_the_wire.status is Status.SENDING:
+        in_doubt_after_the_next_start(world, patient, "sms")
+    assert world.twilio.accepted() == accepted
+    assert_nothing_private(log.read_text())
+
+
+@pytest.mark.parametrize("point", ["dot", "accepted"])
+def test_killed_while_a_mail_is_on_the_wire(real_time: World, point: str) -> None:
+    world = real_time
+    patient = welcomed(world, ConsentTo.EMAIL)
+    running: list[DaemonProcess] = []
+    struck = threading.Event()
+
+    def strike(event: SmtpEvent) -> None:
+        if event.point == point and not struck.is_set():
+            struck.set()
+            running[0].kill_at_once()
+
+    world.post.on_event(strike)
+    log = world.folder / "daemon.log"
+    with DaemonProcess(world.folder / "config.toml", log) as first:
+        running.append(first)
+        assert struck.wait(PATIENCE)
+        first.ended()
+    assert world.row(patient, "welcome", "email").status is Status.SENDING
+    kept = world.post.accepted()
+    in_doubt_after_the_next_start(world, patient, "email")
+    assert world.post.accepted() == kept
+    assert_nothing_private(log.read_text())
+
+
+def in_doubt_after_the_next_start(world: World, patient: int, channel: str) -> None:
+    """The next daemon marks the row, opens one task, goes on with its rounds and sends it no more."""
+    with DaemonProcess(world.folder / "config.toml", world.folder / "daemon.log") as second:
+        eventually(lambda: world.row(patient, "welcome", channel).status is Status.IN_DOUBT, "in doubt")
+        before = ticked(world)
+        eventually(lambda: ticked(world) not in {None, before}, "another round")
+        second.terminate()
+        assert second.ended() == 0
+    row = world.row(patient, "welcome", channel)
+    assert (row.status, row.reason, row.attempt) == (Status.IN_DOUBT, Reason.OWNER_DIED, 1)
+    (task,) = world.tasks(TaskKind.IN_DOUBT)
+    assert (task.patient_id, task.message_id, task.times) == (patient, row.id, 1)
+
+
+def ticked(world: World) -> datetime | None:
+    with world.app.storage.reading() as tx:
+        setting = tx.switches.get(Switch.TICKED)
+    return setting.at if setting else None
+
+
+def assert_nothing_private(said: str) -> None:
+    assert '"started"' in said
+    assert not [word for word in PRIVATE if word in said]
+
+
+def test_a_standby_takes_over_when_the_sender_is_killed(
+    make_world: Callable[..., World], sqlite_url: str
+) -> None:
+    """One sender an SQLite file: the second waits, and begins the moment the first is gone."""
+    world = make_world(sqlite_url)
+    config = world.folder / "config.toml"
+    first_log, second_log = world.folder / "first.log", world.folder / "second.log"
+    with DaemonProcess(config, first_log) as first:
+        eventually(lambda: ticked(world) is not None, "the first one's round")
+        with DaemonProcess(config, second_log) as second:
+            eventually(lambda: "standing by" in second.said(), "standing by")
+            before = ticked(world)
+            first.kill()
+            eventually(lambda: '"tick"' in second.said() or ticked(world) != before, "the second one's round")
+            second.terminate()
+            assert second.ended() == 0

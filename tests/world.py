@@ -1,0 +1,233 @@
+"""A whole clinic for a test: its configuration, its people, its clock, and the sandbox as its providers."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from databases import INDEX_KEY, KEYS
+
+from followup import enroll as enrolling
+from followup import receipts
+from followup.app import App, build_app
+from followup.care.people import ConsentTo, Contact, Patient, Procedure, Role
+from followup.care.task import TaskKind
+from followup.change import Hand
+from followup.config import Answers, write_config
+from followup.dispatch import Tally
+from followup.enroll import Enrolled, Enrollment, NewPerson
+from followup.sandbox import SANDBOX_ACCOUNT, SANDBOX_TOKEN, SmtpSandbox, TwilioSandbox
+from followup.sandbox.simulated_clock import SimulatedClock
+from followup.storage import Transaction
+from followup.storage.agreements import Consent
+from followup.storage.outbox_rows import Entry
+from followup.storage.register import NewContact
+from followup.storage.tasks import Task
+
+START = datetime(2026, 10, 30, 19, 0, tzinfo=UTC)
+"""Friday, 14:00 in Chicago."""
+
+PROCEDURE_DAY = date(2026, 10, 30)
+WEEKDAYS = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "09:00-17:00")
+NUMBER, EMAIL, NAME = "+12145550101", "ruth.miller@example.org", "Ruth Miller"
+NURSE = "ann"
+
+
+@dataclass
+class World:
+    """One clinic and what it speaks to."""
+
+    app: App
+    clock: SimulatedClock
+    twilio: TwilioSandbox
+    post: SmtpSandbox
+    folder: Path
+
+    # Doing
+
+    def enroll(self, **changes: object) -> Enrolled:
+        """Ruth Miller's kyphoplasty of today, home already, texts and mails agreed to; `changes` say what differs."""
+        with self.app.storage.transaction() as tx:
+            return self.enroll_in(tx, **changes)
+
+    def enroll_in(self, tx: Transaction, **changes: object) -> Enrolled:
+        entered = enrollment(self.clock.utc(), **changes)
+        languages = self.app.library.languages("kyphoplasty")
+        return enrolling.enroll(tx, self.app.clinic, entered, self.clock.utc(), NURSE, languages)
+
+    @contextmanager
+    def hand(self, patient_id: int) -> Iterator[tuple[Hand, Patient]]:
+        """A nurse's hand, in one transaction, and the patient as they are."""
+        with self.app.storage.transaction() as tx:
+            yield Hand(tx, self.app.clinic, self.clock.utc(), NURSE), tx.register.patient(patient_id)
+
+    def tick(self) -> Tally:
+        """What the daemon does in its rounds, once."""
+        tally = self.app.dispatcher.tick()
+        self.app.dispatcher.close_questions()
+        receipts.poll(self.app.storage, self.app.clinic, self.app.ledgers, self.clock)
+        return tally
+
+    def run_until(self, end: datetime, step: timedelta = timedelta(hours=1)) -> None:
+        """Rounds at every due moment and at least every `step`, up to `end`."""
+        while self.clock.utc() < end:
+            self.tick()
+            self.clock.move_to(min(end, self._next_due(), self.clock.utc() + step))
+        self.tick()
+
+    def _next_due(self) -> datetime:
+        now = self.clock.utc()
+        with self.app.storage.reading() as tx:
+            coming = [e.due_at for e in tx.outbox.between(now, now + timedelta(days=2)) if e.due_at > now]
+        return min(coming, default=now + timedelta(days=2))
+
+    # Looking
+
+    def rows(self, patient_id: int) -> list[Entry]:
+        """Every row of the patient, oldest first."""
+        with self.app.storage.reading() as tx:
+            return tx.outbox.of_patients([patient_id]).get(patient_id, [])
+
+    def row(self, patient_id: int, step: str, channel: str = "sms", procedure: int | None = None) -> Entry:
+        """The one row of a step by a channel."""
+        (found,) = [
+            e
+            for e in self.rows(patient_id)
+            if (e.step, e.channel) == (step, channel) and procedure in {None, e.procedure_id}
+        ]
+        return found
+
+    def patient(self, patient_id: int) -> Patient:
+        with self.app.storage.reading() as tx:
+            return tx.register.patient(patient_id)
+
+    def procedure(self, patient_id: int) -> Procedure:
+        return self.patient(patient_id).procedures[0]
+
+    def contact(self, patient_id: int) -> Contact:
+        return self.patient(patient_id).contacts[0]
+
+    def tasks(self, kind: TaskKind | None = None) -> list[Task]:
+        """The open tasks, of one kind if told."""
+        with self.app.storage.reading() as tx:
+            return [task for task in tx.tasks.open_tasks() if kind in {None, task.kind}]
+
+    def texts(self, number: str = NUMBER) -> list[str]:
+        """What a phone has received, in order."""
+        return [sms.body for sms in self.twilio.messages if sms.to == number]
+
+
+def enrollment(now: datetime, **changes: object) -> Enrollment:
+    """What staff enter for Ruth Miller, unless `changes` say otherwise."""
+    entered: dict[str, object] = {
+        "plan": "kyphoplasty",
+        "on": PROCEDURE_DAY,
+        "name": NAME,
+        "birth_date": date(1944, 5, 6),
+        "record_number": "A-1001",
+        "patient": person(),
+        "discharged_at": now,
+    }
+    return Enrollment(**(entered | changes))  # type: ignore[arg-type]  # a test may say anything
+
+
+def person(  # noqa: PLR0913  everything that can be said of one contact
+    name: str = NAME,
+    number: str | None = NUMBER,
+    email: str | None = EMAIL,
+    *,
+    role: Role = Role.PATIENT,
+    landline: bool = False,
+    zone: str = "America/Chicago",
+    language: str = "en",
+    agreed: Sequence[ConsentTo] | None = None,
+) -> NewPerson:
+    """Somebody to write to, who agreed to all they can be reached by, unless `agreed` says less."""
+    if agreed is None:
+        agreed = [ConsentTo.SHARE] if role is Role.CAREGIVER else []
+        agreed += [ConsentTo.SMS] if number and not landline else []
+        agreed += [ConsentTo.EMAIL] if email else []
+    consents = tuple(Consent(about, given=True, method="phone", wording="v1") for about in agreed)
+    if role is Role.CAREGIVER and ConsentTo.SHARE not in agreed:
+        consents += (Consent(ConsentTo.SHARE, given=False, method="phone", wording="v1"),)
+    return NewPerson(NewContact(role, name, language, zone, number, email, landline), consents)
+
+
+@contextmanager
+def open_world(  # noqa: PLR0913  what a clinic may differ in
+    folder: Path,
+    url: str,
+    *,
+    sunday: str = "",
+    start: datetime = START,
+    extra: str = "",
+    base_url: str = "",
+    smtp_port: int = 0,
+    zone: str = "America/Chicago",
+    exemption: bool = False,
+) -> Iterator[World]:
+    """A clinic on the database at `url`. `extra` is appended to its configuration.
+
+    Real endpoints (`base_url`) are only ever named, never spoken to.
+    """
+    clock = SimulatedClock(start)
+    with TwilioSandbox(now=clock.utc) as twilio, SmtpSandbox(now=clock.utc) as post:
+        config = write_clinic(folder, url, base_url or twilio.base_url, smtp_port or post.port, sunday, extra, zone)
+        if exemption:
+            config.write_text(config.read_text().replace('mode = "consent"', 'mode = "exemption"'))
+        with closing(build_app(config, clock)) as app:
+            yield World(app, clock, twilio, post, folder)
+
+
+def write_clinic(  # noqa: PLR0913  what differs between clinics
+    folder: Path,
+    url: str,
+    base_url: str,
+    smtp_port: int,
+    sunday: str = "",
+    extra: str = "",
+    zone: str = "America/Chicago",
+) -> Path:
+    """The configuration and the secrets of a clinic; returns the path of config.toml."""
+    hours = WEEKDAYS | {"saturday": "", "sunday": sunday}
+    answers = Answers(
+        clinic_name="Lakeside IR",
+        office_phone="214-555-0100",
+        after_hours_phone="214-555-0199",
+        hours=hours,
+        holidays=[dt.date(2026, 11, 26)],
+        zone=zone,
+        staff=[("Ann", "214-555-0123", "ann@example.org")],
+        account_sid=SANDBOX_ACCOUNT,
+        sms_sender="+12145550150",
+        mail_server="127.0.0.1",
+        mail_port=smtp_port,
+        mail_user="",
+        sender_address="care@example.org",
+        mail_security="plain",
+        sms_base_url=base_url,
+    )
+    text = write_config(answers).replace('# url = "sqlite:///followup.db"', f'url = "{url}"')
+    path = folder / "config.toml"
+    path.write_text(text + extra)
+    write_secrets(folder / "secrets")
+    return path
+
+
+def write_secrets(folder: Path) -> None:
+    """The same keys for every clinic of a run, so that two of them can share a database."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    contents = {
+        "twilio_auth_token": SANDBOX_TOKEN,
+        "keys": "\n".join(f"{name} {base64.b64encode(key).decode()}" for name, key in KEYS.items()),
+        "index_key": base64.b64encode(INDEX_KEY).decode(),
+    }
+    for name, text in contents.items():
+        path = folder / name
+        path.touch(0o600)
+        path.write_text(text + "\n")
