@@ -18,13 +18,13 @@ from rich.text import Text
 
 from followup.care.delivery import Status
 from followup.cli.demo import announce
-from followup.cli.demo_cast import ELEANOR, ROSA, RUTH
-from followup.cli.demo_clinic import ZONE, DemoClinic, demo_clinic
-from followup.cli.demo_phones import phone, side_by_side
-from followup.cli.demo_screen import WIDTH, Log
-from followup.cli.demo_staff import Staff
-from followup.cli.demo_table import counts, fates, fates_table
-from followup.cli.demo_weeks import Stop, Weeks
+from followup.cli.demo.cast import ELEANOR, ROSA, RUTH
+from followup.cli.demo.clinic import ZONE, DemoClinic, demo_clinic
+from followup.cli.demo.phones import phone, side_by_side
+from followup.cli.demo.screen import WIDTH, Log
+from followup.cli.demo.staff import Staff
+from followup.cli.demo.table import counts, fates, fates_table
+from followup.cli.demo.weeks import Stop, Weeks
 from followup.storage.outbox_rows import Entry
 
 PICTURE = Path(__file__).with_name("demo.svg")

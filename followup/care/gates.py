@@ -83,7 +83,7 @@ def _held_now(row: Recorded, step: Step, around: Surroundings) -> Held | None:
         return Held(Reason.TOO_LATE)
     if step.unless_alert and around.alert_open:
         return Held(Reason.ALERT_OPEN)
-    if step.asks and not around.listening and row.key.channel is not ChannelName.PHONE:
+    if step.waits_for_answer and not around.listening and row.key.channel is not ChannelName.PHONE:
         return Held(Reason.NOBODY_LISTENS)
     return _held_nudge(step, around) if step.nudges else None
 
@@ -126,7 +126,7 @@ def _later(
         return Held(Reason.NO_STAFFED_HOUR)
     if opening <= around.now:
         return None
-    if step.asks and opening > practice.window.defer(moment, contact.zone):
+    if step.waits_for_answer and opening > practice.window.defer(moment, contact.zone):
         reason = Reason.NO_STAFFED_HOUR
     if opening + LEAST_ROOM <= row.valid_until:
         return Later(opening, reason)

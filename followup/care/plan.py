@@ -69,6 +69,11 @@ class Step:
     unless_alert: bool = False
 
     @property
+    def waits_for_answer(self) -> bool:
+        """Whether somebody has to be there, and listening, when it goes: it asks, or repeats a question."""
+        return self.asks is not None or self.nudges is not None
+
+    @property
     def opens_question(self) -> bool:
         """Whether it waits for an answer of its own; a nudge only repeats a question that is open."""
         return self.asks is not None and self.nudges is None

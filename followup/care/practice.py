@@ -51,6 +51,6 @@ class Practice:
         raise ValueError("this send window leaves no room to send")
 
     def _next(self, step: Step, moment: datetime, zone: ZoneInfo) -> datetime:
-        if step.asks:
+        if step.waits_for_answer:
             return defer_question(moment, step.at, zone, self.window, self.staffed)
         return self.window.defer(moment, zone)

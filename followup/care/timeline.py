@@ -68,7 +68,7 @@ def build_timeline(
 
 
 def _recipients(step: Step, patient: Patient) -> Iterator[tuple[Contact, bool]]:
-    used = patient.recipients(of_question=step.asks is not None)
+    used = patient.recipients(of_question=step.waits_for_answer)
     return ((contact, contact in used) for contact in patient.contacts)
 
 

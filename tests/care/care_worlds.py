@@ -56,7 +56,7 @@ def kyphoplasty() -> CarePlan:
         Step("pain-check", "pain-check", every, _until(5, discharge=3), day=2, critical=True,
              asks=Asks.PAIN_SCORE, not_before=(Bound({DISCHARGE: 1}),)),
         Step("pain-check-nudge", "pain-check-nudge", (EMAIL, PHONE), _until(5, discharge=3),
-             after=timedelta(hours=24), asks=Asks.PAIN_SCORE, nudges="pain-check"),
+             after=timedelta(hours=24), nudges="pain-check"),
         Step("activity", "activity", every, _until(13), day=4, ends="rest", critical=True, unless_alert=True,
              not_before=(Bound({PROCEDURE: 3}),)),
         Step("two-weeks", "two-weeks", (SMS, EMAIL, PHONE), _until(28), day=14, also=True),
@@ -221,7 +221,7 @@ def _plan(dice: Dice, key: str) -> CarePlan:
     steps = [_step(dice, f"step-{n}") for n in range(dice.number(1, 5))]
     asking = [step.key for step in steps if step.asks]
     if asking:
-        nudge = replace(_step(dice, "nudge"), asks=Asks.PAIN_SCORE, nudges=dice.one_of(*asking))
+        nudge = replace(_step(dice, "nudge"), asks=None, nudges=dice.one_of(*asking))
         steps.insert(dice.number(0, len(steps)), replace(nudge, after=timedelta(hours=24)))
     limits = tuple(Restriction(k, dice.number(0, 42)) for k in dice.some(KEYS))
     return CarePlan(key, key, tuple(steps), limits)

@@ -74,7 +74,7 @@ def _check_go(row: Recorded, go: Go, world: World, around: Surroundings) -> None
     assert not patient.died
     assert not patient.on_hold
     assert step.anchor is Anchor.ENROLLMENT or not patient.in_hospital
-    if step.asks:
+    if step.waits_for_answer:
         assert practice.staffed.defer(now) == now
         assert around.listening or row.key.channel is PHONE
     if step.ends:
@@ -275,6 +275,14 @@ def test_a_question_nobody_would_hear_is_not_asked_by_text_but_may_be_on_the_pho
     call = replace(a_row("pain-check"), key=replace(a_row("pain-check").key, channel=PHONE))
     around = Surroundings(MONDAY, listening=False)
     assert may_send(call, PATIENT, a_practice(), around) == Go(call.valid_until)
+
+
+def test_a_nudge_too_goes_only_where_an_answer_would_be_read_and_somebody_is_there() -> None:
+    assert verdict("pain-check-nudge", TUESDAY, nudged=ASKED, listening=False) == Held(Reason.NOBODY_LISTENS)
+    evening = local(date(2026, 11, 3), 18)
+    late = replace(ASKED, sent_at=local(date(2026, 11, 2), 14))
+    found = verdict("pain-check-nudge", evening, nudged=late)
+    assert found == Later(local(date(2026, 11, 4), 10), Reason.NO_STAFFED_HOUR)
 
 
 def test_a_question_late_in_the_afternoon_waits_for_the_next_staffed_day() -> None:

@@ -88,7 +88,7 @@ def test_a_question_is_asked_when_somebody_is_there_and_of_the_patient_if_they_c
     patient, practice = world.facts.patient, world.practice
     the_patient = patient.contact(1)
     for reminder in patient_timeline(world.facts, practice):
-        if reminder.goes and reminder.step.asks:
+        if reminder.goes and reminder.step.waits_for_answer:
             assert practice.staffed.defer(reminder.due_at) == reminder.due_at
             assert reminder.key.contact == 1 or len(the_patient.bars) == 3
 
@@ -263,14 +263,21 @@ def test_a_landline_patient_is_called() -> None:
 def test_a_caregiver_is_told_but_not_asked_and_never_called() -> None:
     people = (a_contact(1), a_contact(2, Role.CAREGIVER, SMS, EMAIL), a_contact(3, Role.CAREGIVER))
     timeline = planned(a_patient(a_procedure(1, FRIDAY), contacts=people))
-    assert {r.key.contact for r in timeline if r.goes and not r.step.asks} == {1, 3}
-    assert {r.key.contact for r in timeline if r.goes and r.step.asks} == {1}
+    assert {r.key.contact for r in timeline if r.goes and not r.step.waits_for_answer} == {1, 3}
+    assert {r.key.contact for r in timeline if r.goes and r.step.waits_for_answer} == {1}
+
+
+def test_a_nudge_waits_for_a_staffed_hour_like_its_question() -> None:
+    saturdays = StaffedHours({**OFFICE.hours, 5: ((time(12), time(16)),)}, CHICAGO)
+    timeline = planned(a_patient(a_procedure(1, date(2026, 11, 4))), saturdays)
+    assert find(timeline, "pain-check").due_at == local(date(2026, 11, 6), 10)
+    assert find(timeline, "pain-check-nudge").due_at == local(date(2026, 11, 7), 12)
 
 
 def test_a_caregiver_is_asked_where_the_patient_cannot_be() -> None:
     people = (a_contact(2, Role.CAREGIVER), a_contact(1, Role.PATIENT, SMS, EMAIL, PHONE))
     timeline = planned(a_patient(a_procedure(1, FRIDAY), contacts=people))
-    assert {r.key.contact for r in timeline if r.goes and r.step.asks} == {2}
+    assert {r.key.contact for r in timeline if r.goes and r.step.waits_for_answer} == {2}
 
 
 def asked(timeline: tuple[Reminder, ...], at: datetime, **what: object) -> Recorded:

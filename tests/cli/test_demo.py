@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from followup.care.delivery import MOVES, SET_ASIDE, Status
-from followup.cli.demo_cast import CAST, Character
-from followup.cli.demo_screen import WIDTH
+from followup.cli.demo.cast import CAST, Character
+from followup.cli.demo.screen import WIDTH
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,7 @@ def _code(page: Path) -> Iterator[str]:
     text = page.read_text()
     blocks = re.findall(r"(?s)```[a-z]*\n(.*?)```", text)
     yield from (line.removeprefix("$ ") for block in blocks for line in block.splitlines())
-    yield from (
-        " ".join(span.split()) for span in re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", text))
-    )
+    yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", text)))
 
 
 def _commands(page: Path) -> list[str]:
@@ -170,22 +168,26 @@ def test_the_operators_guide_explains_every_setting() -> None:
     assert SETTINGS - _mentioned(ROOT / "docs" / "guides" / "operator.md") == set()
 
 
-def _explained() -> set[tuple[str, str]]:
-    """The example's settings that stand below a comment in words, in their own table."""
+def _explained(example: str) -> set[tuple[str, str]]:
+    """The settings that stand below a comment in words, in their own table and paragraph."""
     found, table, words = set(), "", False
-    for line in EXAMPLE.splitlines():
-        if header := re.fullmatch(r"(?:# )?\[([a-z_]+(?:\.hours)?)(?:\.[a-z]+)*\]", line):
-            table, words = header[1], words and not line.startswith("[c")
+    for line in example.splitlines():
+        if header := re.fullmatch(r"(# )?\[([a-z_]+(?:\.hours)?)(?:\.[a-z]+)*\]", line):
+            table, words = header[2], words and bool(header[1])
             found |= {(table, "")} if words else set()
         elif setting := re.match(r"(?:# )?([a-z_0-9]+) = ", line):
             found |= {(table, setting[1])} if words else set()
         else:
-            words = line.startswith("# ") or (words and bool(line) and not line.startswith("["))
+            words = bool(line) and (words or line.startswith("# "))
     return found
 
 
 def test_the_example_explains_every_setting_in_a_comment_above_it() -> None:
-    assert SETTINGS - _explained() == set()
+    assert SETTINGS - _explained(EXAMPLE) == set()
+
+
+def test_a_setting_without_a_comment_would_be_noticed() -> None:
+    assert _explained("[smtp]\n# The mail server.\nhost = 1\n\nport = 2\n[caps]\nmode = 3\n") == {("smtp", "host")}
 
 
 def test_the_example_is_toml_with_its_comments_taken_away() -> None:

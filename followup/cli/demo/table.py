@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from followup.care.delivery import STATUS_SENTENCES, Status
-from followup.cli.demo_clinic import DemoClinic
-from followup.cli.demo_screen import BY
-from followup.cli.demo_staff import Reader, Staff
+from followup.cli.demo.clinic import DemoClinic
+from followup.cli.demo.screen import BY
+from followup.cli.demo.staff import Reader, Staff
 from followup.cli.screen import reason_text, status_text, table
 from followup.storage.outbox_rows import Entry
 

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from followup.care.delivery import SET_ASIDE, UNSENT, Reason, Status
 from followup.care.people import ChannelName
-from followup.cli.demo_clinic import FIRST_DAY, OPENS, ZONE
-from followup.cli.demo_staff import Reader, Staff
-from followup.cli.demo_weeks import Stop
+from followup.cli.demo.clinic import FIRST_DAY, OPENS, ZONE
+from followup.cli.demo.staff import Reader, Staff
+from followup.cli.demo.weeks import Stop
 from followup.cli.screen import status_text
 from followup.storage.outbox_rows import Entry
 from followup.storage.tasks import Task

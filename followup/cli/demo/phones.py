@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from followup.care.people import ChannelName
-from followup.cli.demo_cast import CAST
-from followup.cli.demo_clinic import DemoClinic
-from followup.cli.demo_staff import Reader, Staff
+from followup.cli.demo.cast import CAST
+from followup.cli.demo.clinic import DemoClinic
+from followup.cli.demo.staff import Reader, Staff
 from followup.sandbox import Mail, Sms
 
 BUBBLE = "black on grey85"

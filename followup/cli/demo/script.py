@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from followup.care.task import TaskKind
-from followup.cli.demo_cast import ALBERT, ELEANOR, FRANK, HAROLD, JUNE, ROSA, RUTH, WALTER, Character
-from followup.cli.demo_clinic import FIRST_DAY, DemoClinic
-from followup.cli.demo_staff import Staff, at
+from followup.cli.demo.cast import ALBERT, ELEANOR, FRANK, HAROLD, JUNE, ROSA, RUTH, WALTER, Character
+from followup.cli.demo.clinic import FIRST_DAY, DemoClinic
+from followup.cli.demo.staff import Staff, at
 from followup.storage.tasks import Task
 
 CALLED_WITHIN = timedelta(minutes=40)

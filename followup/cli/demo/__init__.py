@@ -16,8 +16,8 @@ from followup.errors import RefusedError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from followup.cli.demo_clinic import DemoClinic
-    from followup.cli.demo_staff import Staff
+    from followup.cli.demo.clinic import DemoClinic
+    from followup.cli.demo.staff import Staff
 
 
 @click.command()
@@ -35,8 +35,8 @@ def demo(*, plain: bool, keep: Path | None, as_json: bool) -> None:
     A clinic that is thrown away afterwards sends to a stand-in for Twilio and a mail server on this machine, by
     the very functions that the daemon runs. Nothing leaves this machine. With --json: only the table of messages.
     """
-    from followup.cli.demo_clinic import demo_clinic
-    from followup.cli.demo_staff import Staff
+    from followup.cli.demo.clinic import demo_clinic
+    from followup.cli.demo.staff import Staff
 
     with _folder(keep) as folder, demo_clinic(folder) as clinic:
         staff = Staff(clinic)
@@ -64,7 +64,7 @@ def _console(*, plain: bool) -> Console:
     """As wide as the terminal, within reason; elsewhere of one width, so that every run prints the same."""
     from rich.console import Console
 
-    from followup.cli.demo_screen import WIDEST, WIDTH
+    from followup.cli.demo.screen import WIDEST, WIDTH
 
     if plain:
         return Console(width=WIDTH, force_terminal=False, color_system=None, highlight=False, markup=False)
@@ -75,9 +75,9 @@ def _console(*, plain: bool) -> Console:
 
 def play(clinic: DemoClinic, staff: Staff, console: Console) -> None:
     """The whole demo: the weeks as they pass, then what each patient holds, then every message and its end."""
-    from followup.cli.demo_phones import everybody
-    from followup.cli.demo_screen import Log
-    from followup.cli.demo_weeks import Weeks
+    from followup.cli.demo.phones import everybody
+    from followup.cli.demo.screen import Log
+    from followup.cli.demo.weeks import Weeks
 
     announce(clinic, console)
     Log(console, staff).follow(Weeks(clinic, staff).run())
@@ -91,7 +91,7 @@ def announce(clinic: DemoClinic, console: Console) -> None:
     """What this is, and whose approval the texts have here."""
     from rich.text import Text
 
-    from followup.cli.demo_clinic import LANGUAGES, REVIEWER, approve_texts
+    from followup.cli.demo.clinic import LANGUAGES, REVIEWER, approve_texts
 
     signed = approve_texts(clinic)
     counted = " and ".join(f"{count} {LANGUAGES[language]}" for language, count in signed.items())
@@ -109,8 +109,8 @@ def announce(clinic: DemoClinic, console: Console) -> None:
 
 
 def _show_ends(clinic: DemoClinic, staff: Staff, console: Console) -> None:
-    from followup.cli.demo_clinic import ZONE
-    from followup.cli.demo_table import counts, fates, fates_table, legend
+    from followup.cli.demo.clinic import ZONE
+    from followup.cli.demo.table import counts, fates, fates_table, legend
     from followup.cli.screen import tasks_table
 
     found = fates(clinic, staff)
@@ -131,9 +131,9 @@ def _title(console: Console, words: str) -> None:
 
 
 def _print_data(clinic: DemoClinic, staff: Staff) -> None:
-    from followup.cli.demo_clinic import approve_texts
-    from followup.cli.demo_table import as_data, fates
-    from followup.cli.demo_weeks import Weeks
+    from followup.cli.demo.clinic import approve_texts
+    from followup.cli.demo.table import as_data, fates
+    from followup.cli.demo.weeks import Weeks
 
     approve_texts(clinic)
     for _ in Weeks(clinic, staff).run():

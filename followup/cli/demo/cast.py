@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from followup.care.people import ConsentTo, Role
-from followup.cli.demo_clinic import PLAN, ZONE
+from followup.cli.demo.clinic import PLAN, ZONE
 from followup.enroll import Enrollment, NewPerson
 from followup.storage.agreements import Consent
 from followup.storage.register import NewContact

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from followup import receipts, worklist
 from followup.care.delivery import UNSENT, Status
 from followup.care.practice import QUESTION_OPEN_FOR
-from followup.cli.demo_clinic import DemoClinic
-from followup.cli.demo_script import Scene, calls_due, scenes
-from followup.cli.demo_staff import Staff
+from followup.cli.demo.clinic import DemoClinic
+from followup.cli.demo.script import Scene, calls_due, scenes
+from followup.cli.demo.staff import Staff
 from followup.dispatch import Tally
 from followup.storage.outbox_rows import Entry
 from followup.storage.tasks import Task

@@ -13,8 +13,8 @@ from followup import change, worklist
 from followup.care.pain import Thresholds
 from followup.care.people import ChannelName, Patient, Role
 from followup.care.task import TaskKind
-from followup.cli.demo_cast import CAST, Character, enrollment
-from followup.cli.demo_clinic import PLAN, ZONE, DemoClinic
+from followup.cli.demo.cast import CAST, Character, enrollment
+from followup.cli.demo.clinic import PLAN, ZONE, DemoClinic
 from followup.consent import Line, opt_out
 from followup.enroll import Enrollment, enroll
 from followup.errors import NotFoundError
