@@ -1,4 +1,4 @@
-"""Prints docs/states.md from the tables of followup.care.delivery: `python docs/make_states.py > docs/states.md`."""
+"""Prints docs/states.md from followup/care/delivery.py: `python docs/make_states.py > docs/states.md`."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def page() -> str:
             "",
             "## Reasons",
             "",
-            "`followup why` says these sentences. A reason set by facts can be undone: when the facts change back,",
-            "a message that was never attempted is planned again. All other reasons are final.",
+            "`followup why` says these sentences. A reason set by facts can be undone: when the facts change",
+            "back, a message that was never attempted is planned again. All other reasons are final.",
             "",
             "| Reason | Sentence | Leads to | Set by facts |",
             "|---|---|---|---|",

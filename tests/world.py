@@ -6,7 +6,7 @@ import base64
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from followup.care.people import ConsentTo, Contact, Patient, Procedure, Role
 from followup.care.task import TaskKind
 from followup.change import Hand
 from followup.config import Answers, write_config
-from followup.dispatch import Tally
+from followup.dispatch import Dispatcher, Tally
 from followup.enroll import Enrolled, Enrollment, NewPerson
+from followup.replan import Clinic
 from followup.sandbox import SANDBOX_ACCOUNT, SANDBOX_TOKEN, SmtpSandbox, TwilioSandbox
 from followup.sandbox.simulated_clock import SimulatedClock
 from followup.storage import Transaction
@@ -47,6 +48,8 @@ class World:
     twilio: TwilioSandbox
     post: SmtpSandbox
     folder: Path
+    clinic: Clinic
+    dispatcher: Dispatcher
 
     # Doing
 
@@ -58,19 +61,19 @@ class World:
     def enroll_in(self, tx: Transaction, **changes: object) -> Enrolled:
         entered = enrollment(self.clock.utc(), **changes)
         languages = self.app.library.languages("kyphoplasty")
-        return enrolling.enroll(tx, self.app.clinic, entered, self.clock.utc(), NURSE, languages)
+        return enrolling.enroll(tx, self.clinic, entered, self.clock.utc(), NURSE, languages)
 
     @contextmanager
     def hand(self, patient_id: int) -> Iterator[tuple[Hand, Patient]]:
         """A nurse's hand, in one transaction, and the patient as they are."""
         with self.app.storage.transaction() as tx:
-            yield Hand(tx, self.app.clinic, self.clock.utc(), NURSE), tx.register.patient(patient_id)
+            yield Hand(tx, self.clinic, self.clock.utc(), NURSE), tx.register.patient(patient_id)
 
     def tick(self) -> Tally:
         """What the daemon does in its rounds, once."""
-        tally = self.app.dispatcher.tick()
-        self.app.dispatcher.close_questions()
-        receipts.poll(self.app.storage, self.app.clinic, self.app.ledgers, self.clock)
+        tally = self.dispatcher.tick()
+        self.dispatcher.close_questions()
+        receipts.poll(self.app.storage, self.clinic, self.app.ledgers, self.clock)
         return tally
 
     def run_until(self, end: datetime, step: timedelta = timedelta(hours=1)) -> None:
@@ -165,23 +168,26 @@ def open_world(  # noqa: PLR0913  what a clinic may differ in
     *,
     sunday: str = "",
     start: datetime = START,
-    extra: str = "",
-    base_url: str = "",
-    smtp_port: int = 0,
     zone: str = "America/Chicago",
     exemption: bool = False,
+    trial_list: Sequence[str] | None = None,
 ) -> Iterator[World]:
-    """A clinic on the database at `url`. `extra` is appended to its configuration.
+    """A clinic on the database at `url`.
 
-    Real endpoints (`base_url`) are only ever named, never spoken to.
+    With a `trial_list` it takes its providers, the sandboxes all the same, for real ones: it is in trial, and
+    nobody hears an answer.
     """
     clock = SimulatedClock(start)
     with TwilioSandbox(now=clock.utc) as twilio, SmtpSandbox(now=clock.utc) as post:
-        config = write_clinic(folder, url, base_url or twilio.base_url, smtp_port or post.port, sunday, extra, zone)
+        config = write_clinic(folder, url, twilio.base_url, post.port, sunday, zone)
         if exemption:
-            config.write_text(config.read_text().replace('mode = "consent"', 'mode = "exemption"'))
+            config.write_text(config.read_text().replace('# mode = "consent"', 'mode = "exemption"'))
         with closing(build_app(config, clock)) as app:
-            yield World(app, clock, twilio, post, folder)
+            clinic, dispatcher = app.clinic, app.dispatcher
+            if trial_list is not None:
+                clinic = Clinic(clinic.practice, on_loopback=False, trial_list=frozenset(trial_list))
+                dispatcher = replace(dispatcher, clinic=clinic, listening=False)
+            yield World(app, clock, twilio, post, folder, clinic, dispatcher)
 
 
 def write_clinic(  # noqa: PLR0913  what differs between clinics
@@ -190,7 +196,6 @@ def write_clinic(  # noqa: PLR0913  what differs between clinics
     base_url: str,
     smtp_port: int,
     sunday: str = "",
-    extra: str = "",
     zone: str = "America/Chicago",
 ) -> Path:
     """The configuration and the secrets of a clinic; returns the path of config.toml."""
@@ -214,7 +219,7 @@ def write_clinic(  # noqa: PLR0913  what differs between clinics
     )
     text = write_config(answers).replace('# url = "sqlite:///followup.db"', f'url = "{url}"')
     path = folder / "config.toml"
-    path.write_text(text + extra)
+    path.write_text(text)
     write_secrets(folder / "secrets")
     return path
 

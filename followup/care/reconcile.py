@@ -77,11 +77,16 @@ def reconcile(planned: Iterable[Reminder], recorded: Iterable[Recorded], now: da
         elif may_reopen(row):
             if held is None and reminder and _still_fits(reminder, now):
                 reopen.append(Move(row, reminder))
-            elif held and (row.reason, row.held_by) != (held.reason, held.by):
+            elif held and _another_reason(row, held, now):
                 end.append(Ending(row, held))
         elif row.status in ON_THE_WIRE and held and Reason(held.reason).status is not Status.SUPPRESSED:
             recall.append(Ending(row, held))
     return Changes(add, tuple(move), tuple(end), tuple(reopen), tuple(recall))
+
+
+def _another_reason(row: Recorded, held: Held, now: datetime) -> bool:
+    """Why it does not go has changed; once its time is over, the reason that kept it from going stays."""
+    return (row.reason, row.held_by) != (held.reason, held.by) and now < row.valid_until
 
 
 def _in_time(reminder: Reminder, now: datetime) -> Reminder:

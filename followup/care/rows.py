@@ -9,8 +9,8 @@ _PERHAPS_SAID = ON_THE_WIRE | WITH_PROVIDER | {Status.UNRESOLVED}
 
 
 def may_reopen(row: Recorded) -> bool:
-    """Whether facts can bring it back: facts set it aside, and it was never attempted (HOUSE.md)."""
-    return row.status in SET_ASIDE and row.attempt == 0 and _by_facts(row)
+    """Whether facts can bring it back: facts set it aside, and only what certainly was not sent is set aside."""
+    return row.status in SET_ASIDE and row.reason is not None and Reason(row.reason).by_facts
 
 
 def may_still_go(row: Recorded) -> bool:
@@ -25,9 +25,4 @@ def perhaps_said(row: Recorded) -> bool:
 
 def fell_through(row: Recorded) -> bool:
     """Whether this channel is used up for its reminder, and the next one has to be tried."""
-    attempted_in_vain = row.status in SET_ASIDE and row.attempt > 0 and _by_facts(row)
-    return not perhaps_said(row) and (row.status in FELL_THROUGH or attempted_in_vain)
-
-
-def _by_facts(row: Recorded) -> bool:
-    return row.reason is not None and Reason(row.reason).by_facts
+    return not perhaps_said(row) and row.status in FELL_THROUGH

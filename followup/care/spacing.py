@@ -37,7 +37,7 @@ def _questions(reminders: Reminders, facts: Facts) -> list[Reminder]:
 
 
 def after_questions(reminders: Reminders, facts: Facts, practice: Practice) -> list[Reminder]:
-    """Steps that must not go while a question is open: on the day after its answer, or after it is to be asked."""
+    """Steps that must not go while a question or an alert is open: on the day after it was closed."""
     moved = []
     for reminder in unsent(reminders.values(), facts):
         if reminder.step.unless_alert:
@@ -49,7 +49,7 @@ def after_questions(reminders: Reminders, facts: Facts, practice: Practice) -> l
 
 
 def _closings(reminder: Reminder, reminders: Reminders, facts: Facts) -> list[datetime]:
-    """When the questions close that a step waits for: those asked, and those to be asked by its own day."""
+    """When what a step waits for is over: alerts, questions asked, and those to be asked by its own day."""
     zone = contact_of(reminder, facts).zone
     own = reminder.key.procedure, reminder.key.step
     asked = [q.closes_at for q in questions(facts.recorded) if (q.procedure, q.step) != own]
@@ -58,7 +58,8 @@ def _closings(reminder: Reminder, reminders: Reminders, facts: Facts) -> list[da
         for r in _questions(reminders, facts)
         if (r.key.procedure, r.key.step) != own and local_day(r.due_at, zone) <= local_day(reminder.due_at, zone)
     ]
-    return asked + ahead
+    alerts = [facts.alert_closed_at] if facts.alert_closed_at else []
+    return asked + ahead + alerts
 
 
 def nudges(reminders: Reminders, facts: Facts, practice: Practice) -> list[Reminder]:

@@ -10,7 +10,7 @@ from followup.care.delivery import Receipt
 from followup.care.message import Message
 
 StillTrue = Callable[[], timedelta]
-"""Asked after connecting and before the first byte: how long the message may still be sent. Zero: not any more."""
+"""Asked after connecting and before the first byte: how long the message may still be sent; zero: no more."""
 
 
 class Channel(Protocol):
@@ -22,8 +22,8 @@ class Channel(Protocol):
     def send(self, message: Message, still_true: StillTrue) -> Receipt:
         """Hand one message to the provider; safe to call from several threads.
 
-        Raises Rejected, Unavailable, Uncertain or SenderBlocked (see `followup.errors`); a message that is no longer
-        true is Unavailable, since nothing was sent.
+        Raises Rejected, Unavailable, Uncertain or SenderBlocked (see `followup.errors`); a message that is no
+        longer true is Unavailable, since nothing was sent.
         """
 
     def check(self) -> None:

@@ -104,8 +104,12 @@ def followup(ctx: click.Context, config: str | None, by: str | None) -> None:
 
     Without a command: today's screen.
     """
+    import zoneinfo
+
     from followup.cli.desk import Desk
 
+    # The time zones of the tzdata package, whose version is known, and not whatever the machine happens to hold.
+    zoneinfo.reset_tzpath(to=())
     ctx.obj = Desk(config, by)
     ctx.call_on_close(ctx.obj.close)
     if ctx.invoked_subcommand is None:

@@ -132,6 +132,15 @@ class Tasks:
         """Those of the patients about whom an alert is open."""
         return set(self._connection.scalars(_ALERTS, {"ids": sorted(patient_ids)}))
 
+    def alert_closed_at(self, patient_id: int) -> datetime | None:
+        """When the last alert about the patient was closed; None if there never was one."""
+        kinds = [kind for kind in TaskKind if kind.about_patient]
+        query = select(func.max(tasks.c.closed_at)).where(
+            tasks.c.patient_id == patient_id, tasks.c.kind.in_(kinds)
+        )
+        found: datetime | None = self._connection.scalar(query)
+        return found
+
     def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:
         """Close it; RefusedError if it is closed already."""
         task = self.get(number)

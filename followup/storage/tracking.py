@@ -36,7 +36,7 @@ class Tracking:
 
     def close_call(self, entry: Entry, *, reached: bool, now: datetime) -> bool:
         """A person has called: the script was said, or nobody was reached."""
-        values: dict[str, Any] = {"status": Status.DELIVERED, "reason": Reason.CALL_TASK}
+        values: dict[str, Any] = {"status": Status.DELIVERED, "reason": None}
         if not reached:
             values = {"status": Status.UNDELIVERED, "reason": Reason.NOT_REACHED}
         return swap(self._connection, Mover.WORKLIST, entry.recorded, now, values)

@@ -192,6 +192,17 @@ def test_what_has_ended_is_never_touched(status: Status) -> None:
         assert ended.key not in touched
 
 
+def test_what_kept_a_message_from_going_stays_its_reason_once_its_time_is_over() -> None:
+    patient = a_patient(a_procedure(1, FRIDAY))
+    held = replace(row(after(patient), "day-1"), status=Status.SUPPRESSED, reason=Reason.ON_HOLD)
+    gone = replace(patient, died=True)
+    timeline = patient_timeline(Facts(gone, (held,)), a_practice())
+    in_time = reconcile(timeline, (held,), held.valid_until - timedelta(hours=1))
+    too_late = reconcile(timeline, (held,), held.valid_until)
+    assert [e.held.reason for e in in_time.end if e.row.key == held.key] == [Reason.DIED]
+    assert [e for e in too_late.end if e.row.key == held.key] == []
+
+
 def test_an_undelivered_text_goes_by_mail_only_while_it_is_still_true() -> None:
     patient = a_patient(a_procedure(1, FRIDAY))
     day_1 = replace(row(after(patient), "day-1"), status=Status.UNDELIVERED, attempt=1, sent_at=ENROLLED)

@@ -117,7 +117,8 @@ def test_every_step_that_could_be_said_to_a_contact_either_goes_or_says_why_not(
         plan = practice.plans.get(procedure.plan)
         for step in plan.steps if plan and not patient.died and procedure.standing else ():
             only_calls = set(step.channels) == {PHONE} and len(patient.contact(1).bars) == 3
-            assert (procedure.id, step.key) in shown | waits_for_home or only_calls
+            own = {(procedure.id, step.key), (procedure.id, step.nudges or step.key)}
+            assert own & (shown | waits_for_home) or only_calls
 
 
 @given(worlds)
@@ -330,11 +331,21 @@ def test_a_nudge_that_a_weekend_would_carry_past_the_end_of_its_question_is_left
     assert why(find(timeline, "pain-check-nudge")) == Reason.QUESTION_CLOSED
 
 
-def test_a_text_stopped_between_two_attempts_goes_by_the_next_channel_when_it_may_again() -> None:
+def test_a_text_stopped_between_two_attempts_that_failed_goes_by_the_same_channel_when_it_may_again() -> None:
     patient = a_patient(a_procedure(1, FRIDAY))
     activity = row_of(find(planned(patient), "activity"))
     stopped = replace(activity, status=Status.SUPPRESSED, reason=Reason.ON_HOLD, attempt=1)
-    assert find(planned(patient, OFFICE, stopped), "activity").key.channel is EMAIL
+    again = find(planned(patient, OFFICE, stopped), "activity")
+    assert again.key == activity.key
+    assert again.goes
+
+
+def test_activity_waits_for_the_day_after_an_alert_was_closed() -> None:
+    patient = a_patient(a_procedure(1, FRIDAY))
+    looked_at = local(date(2026, 11, 4), 15)
+    facts = Facts(patient, alert_closed_at=looked_at)
+    activity = find(patient_timeline(facts, a_practice()), "activity")
+    assert activity.due_at == local(date(2026, 11, 5), 10)
 
 
 def test_of_two_channels_of_one_text_the_one_that_failed_is_not_made_up_for_by_a_call() -> None:

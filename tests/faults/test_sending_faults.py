@@ -187,7 +187,7 @@ def test_outcomes_are_kept_until_the_database_can_be_written_again(world: World)
     world.twilio.on_event(
         lambda event: (holder.start(), held.wait(10)) if event.point == "after accepting" else None
     )
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     released.set()
     holder.join()
     row = world.row(enrolled.patient_id, "welcome")
@@ -201,7 +201,7 @@ def test_while_another_program_holds_the_database_nothing_is_sent_and_nothing_lo
     with closing(sqlite3.connect(path, isolation_level=None)) as another:
         another.execute("BEGIN IMMEDIATE")
         with pytest.raises(BusyError):
-            world.app.dispatcher.tick()
+            world.dispatcher.tick()
         another.execute("ROLLBACK")
     assert world.twilio.accepted() == 0
     world.tick()
@@ -222,7 +222,7 @@ def test_an_outcome_that_cannot_be_written_ends_in_doubt_and_its_group_is_kept(e
                 execute(f"UPDATE messages SET provider_id = '{sid}' WHERE id = {bearer.id}")  # noqa: S608  a test's own values
 
     world.twilio.on_event(give_away)
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     assert world.row(first.patient_id, "welcome").status is Status.IN_DOUBT
     assert world.row(second, "welcome").status is Status.ACCEPTED
     assert [t.patient_id for t in world.tasks(TaskKind.IN_DOUBT)] == [first.patient_id]
@@ -232,7 +232,7 @@ def test_what_was_claimed_and_never_recorded_is_named_in_doubt_by_the_next_round
     """However it came about: a row in our own hand that nobody is sending is found, not left for ever."""
     enrolled = world.enroll(patient=person(agreed=SMS_ONLY))
     second = other(world, on=date(2026, 11, 10), discharged_at=None)
-    dispatcher = world.app.dispatcher
+    dispatcher = world.dispatcher
     assert dispatcher.owner.acquire()
     with outsider(world.app.config.database_url) as execute:
         execute(
@@ -293,7 +293,7 @@ def test_a_tampered_contact_ends_alone(either_world: World) -> None:
             f"UPDATE contacts SET number = (SELECT number FROM contacts WHERE patient_id = {sound}) "  # noqa: S608  a test's own values
             f"WHERE patient_id = {spoilt.patient_id}"
         )
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     assert world.row(sound, "welcome").status is Status.ACCEPTED
     assert world.row(spoilt.patient_id, "welcome").reason is Reason.CANNOT_RENDER
     assert world.texts(OTHER) == world.texts(OTHER)[:1]

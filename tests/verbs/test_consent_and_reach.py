@@ -17,17 +17,15 @@ from followup.care.people import ChannelName, ConsentTo, Role
 from followup.care.task import TaskKind
 from followup.change import NewLine
 from followup.consent import Line, opt_in, opt_out
+from followup.dispatch import Tally
 from followup.errors import InputError, RefusedError
-from followup.sandbox import Refuse
+from followup.sandbox import Garbage, Refuse
 from followup.storage.agreements import Consent
 from followup.storage.switches import Switch
 from followup.worklist import Done, Said
 
 CHICAGO = ZoneInfo("America/Chicago")
 AGREED = Consent(ConsentTo.SMS, given=True, method="phone", wording="v1")
-LIVE = {"base_url": "https://api.twilio.com", "smtp_port": 1}
-"""Endpoints that are not this machine; whatever may be sent to them is told beforehand by the trial list."""
-
 
 def line(world: World, patient: int, channel: ChannelName = ChannelName.SMS) -> Line:
     return Line(patient, world.contact(patient), channel)
@@ -35,7 +33,7 @@ def line(world: World, patient: int, channel: ChannelName = ChannelName.SMS) -> 
 
 def stop(world: World, patient: int) -> None:
     with world.app.storage.transaction() as tx:
-        opt_out(tx, world.app.clinic, line(world, patient), "staff", world.clock.utc(), "ann")
+        opt_out(tx, world.clinic, line(world, patient), "staff", world.clock.utc(), "ann")
 
 
 def test_a_stop_on_a_shared_number_stops_both_and_mail_takes_over(either_world: World) -> None:
@@ -57,7 +55,7 @@ def test_only_a_new_recorded_consent_opens_a_stopped_number_again(world: World) 
     patient = world.enroll().patient_id
     stop(world, patient)
     with world.app.storage.transaction() as tx:
-        opt_in(tx, world.app.clinic, line(world, patient), AGREED, world.clock.utc(), "ann")
+        opt_in(tx, world.clinic, line(world, patient), AGREED, world.clock.utc(), "ann")
     assert world.row(patient, "pain-check").status is Status.PLANNED
 
 
@@ -90,7 +88,7 @@ def test_no_text_goes_to_a_number_beyond_two_a_day_and_six_a_week_whoever_shares
 
 
 def test_in_exemption_mode_one_a_day_and_three_a_week(
-    make_world: Callable[..., World], sqlite_url: str, tmp_path: object
+    make_world: Callable[..., World], sqlite_url: str
 ) -> None:
     world = make_world(sqlite_url, exemption=True)
     patient = world.enroll(patient=person(agreed=[])).patient_id
@@ -132,10 +130,10 @@ def test_a_landline_gets_calls_with_a_script_and_closing_the_task_settles_them(e
     day_1 = world.row(patient, "day-1", "phone")
     assert (day_1.status, day_1.reason) == (Status.ACCEPTED, Reason.CALL_TASK)
     with world.app.storage.transaction() as tx:
-        worklist.done(tx, world.app.clinic, task.number, Done("told her"), world.clock.utc(), "ann")
+        worklist.done(tx, world.clinic, task.number, Done("told her"), world.clock.utc(), "ann")
     assert world.row(patient, "day-1", "phone").status is Status.DELIVERED
     with pytest.raises(RefusedError), world.app.storage.transaction() as tx:
-        worklist.done(tx, world.app.clinic, task.number, Done(), world.clock.utc(), "ann")
+        worklist.done(tx, world.clinic, task.number, Done(), world.clock.utc(), "ann")
 
 
 def test_nobody_reached_by_phone_is_undelivered(world: World) -> None:
@@ -143,19 +141,17 @@ def test_nobody_reached_by_phone_is_undelivered(world: World) -> None:
     world.run_until(datetime(2026, 10, 30, 20, tzinfo=UTC))
     (task,) = world.tasks(TaskKind.CALL)
     with world.app.storage.transaction() as tx:
-        worklist.done(tx, world.app.clinic, task.number, Done(reached=False), world.clock.utc(), "ann")
+        worklist.done(tx, world.clinic, task.number, Done(reached=False), world.clock.utc(), "ann")
     assert world.row(patient, "going-home", "phone").status is Status.UNDELIVERED
 
 
 def test_closing_a_task_of_doubt_settles_the_message(world: World) -> None:
-    from followup.sandbox import Garbage
-
     world.twilio.next(Garbage("no sid"), Garbage("no sid"), to=NUMBER)
     patient = world.enroll(patient=person(agreed=[ConsentTo.SMS])).patient_id
     world.tick()
     (task,) = world.tasks(TaskKind.IN_DOUBT)
     with world.app.storage.transaction() as tx:
-        worklist.done(tx, world.app.clinic, task.number, Done(reached=False), world.clock.utc(), "ann")
+        worklist.done(tx, world.clinic, task.number, Done(reached=False), world.clock.utc(), "ann")
     assert world.row(patient, "welcome").status is Status.UNRESOLVED
 
 
@@ -164,7 +160,7 @@ def test_nobody_said_home_is_one_task_a_day_that_closes_itself(world: World) -> 
 
     def ask() -> int:
         with world.app.storage.transaction() as tx:
-            return worklist.nobody_home(tx, world.app.clinic, world.clock.utc())
+            return worklist.nobody_home(tx, world.clinic, world.clock.utc())
 
     assert ask() == 0
     world.clock.advance(timedelta(days=1))
@@ -187,7 +183,7 @@ def test_an_answer_closes_the_question_and_its_score_is_judged(
     world.run_until(datetime(2026, 11, 2, 17, tzinfo=UTC))
     with world.app.storage.transaction() as tx:
         who = tx.register.patient(patient)
-        said = worklist.answer(tx, world.app.clinic, who, score, Thresholds(), Said(world.clock.utc(), "ann"))
+        said = worklist.answer(tx, world.clinic, who, score, Thresholds(), Said(world.clock.utc(), "ann"))
     assert said.task is kind
     assert world.row(patient, "pain-check").answered
     assert world.row(patient, "pain-check-nudge", "email").reason is Reason.ANSWERED
@@ -201,7 +197,7 @@ def test_a_score_of_11_is_no_answer(world: World) -> None:
     patient = world.enroll().patient_id
     with pytest.raises(InputError), world.app.storage.transaction() as tx:
         worklist.answer(
-            tx, world.app.clinic, tx.register.patient(patient), 11, Thresholds(), Said(world.clock.utc(), "ann")
+            tx, world.clinic, tx.register.patient(patient), 11, Thresholds(), Said(world.clock.utc(), "ann")
         )
 
 
@@ -209,17 +205,22 @@ def test_a_score_of_11_is_no_answer(world: World) -> None:
 
 
 def test_in_trial_only_the_allow_list_is_written_to(make_world: Callable[..., World], sqlite_url: str) -> None:
-    world = make_world(sqlite_url, **LIVE, extra=f'\n[trial]\nallow = ["{EMAIL}"]\n')
+    world = make_world(sqlite_url, trial_list=[EMAIL])
     patient = world.enroll().patient_id
+    world.run_until(datetime(2026, 11, 6, tzinfo=UTC), timedelta(hours=12))
+    assert world.texts() == []
+    assert {mail.envelope_to for mail in world.post.mails} == {(EMAIL,)}
     assert {r.trial for r in world.rows(patient) if r.channel == "sms"} == {True}
-    assert {r.trial for r in world.rows(patient) if r.channel == "email"} == {False}
+    world.dispatcher.sweep(Tally())
+    assert world.row(patient, "welcome").reason is Reason.TRIAL
+    assert world.row(patient, "two-weeks").status is Status.PLANNED
 
 
 def test_in_trial_a_number_changed_to_one_off_the_list_is_held_too(
     make_world: Callable[..., World], sqlite_url: str
 ) -> None:
     """Planned for an allowed number; then the patient gives another: nothing may really go there."""
-    world = make_world(sqlite_url, **LIVE, extra=f'\n[trial]\nallow = ["{NUMBER}", "+12145550178"]\n')
+    world = make_world(sqlite_url, trial_list=[NUMBER, "+12145550178"])
     patient = world.enroll(patient=person(email=None)).patient_id
     assert not world.row(patient, "welcome").trial
     with world.hand(patient) as (hand, who):
@@ -230,16 +231,28 @@ def test_in_trial_a_number_changed_to_one_off_the_list_is_held_too(
     assert not world.row(patient, "welcome").trial
 
 
+def test_in_trial_a_number_that_another_program_changed_is_held_at_the_last_moment(
+    make_world: Callable[..., World], sqlite_url: str
+) -> None:
+    world = make_world(sqlite_url, trial_list=[NUMBER])
+    patient = world.enroll(patient=person(email=None)).patient_id
+    with world.app.storage.transaction() as tx:
+        tx.register.set_number(world.contact(patient).id, "+12145550177", landline=False)
+    world.tick()
+    assert world.twilio.accepted() == 0
+    assert world.row(patient, "welcome").trial
+
+
 def test_going_live_lets_go_what_still_holds_and_ends_the_rest_as_trial(
     make_world: Callable[..., World], sqlite_url: str
 ) -> None:
-    world = make_world(sqlite_url, **LIVE, zone="America/Chicago")
+    world = make_world(sqlite_url, trial_list=[])
     patient = world.enroll().patient_id
     world.clock.advance(timedelta(days=2))
     with world.app.storage.transaction() as tx:
         tx.outbox.end_trial(world.clock.utc())
         tx.switches.set(Switch.LIVE, "", world.clock.utc(), "ann")
-    world.app.dispatcher.sweep(world.app.dispatcher.tick().__class__())
+    world.dispatcher.sweep(Tally())
     welcome, later = world.row(patient, "welcome"), world.row(patient, "two-weeks")
     assert (welcome.status, welcome.reason) == (Status.EXPIRED, Reason.TRIAL)
     assert (later.status, later.trial) == (Status.PLANNED, False)
@@ -249,20 +262,12 @@ def test_going_live_lets_go_what_still_holds_and_ends_the_rest_as_trial(
 def test_live_a_question_nobody_would_hear_becomes_a_call_task_with_its_script(
     make_world: Callable[..., World], sqlite_url: str
 ) -> None:
-    world = make_world(sqlite_url, **LIVE, start=datetime(2026, 11, 2, 15, 0, tzinfo=UTC))
+    world = make_world(sqlite_url, trial_list=[])
     with world.app.storage.transaction() as tx:
         tx.switches.set(Switch.LIVE, "", world.clock.utc(), "ann")
-        # Nothing else may go: the endpoints are not this machine.
-        tx.switches.set(Switch.EMAIL_PAUSED, "", world.clock.utc(), "ann")
-    patient = world.enroll(
-        patient=person(agreed=[ConsentTo.SMS]), on=date(2026, 10, 31), discharged_at=world.clock.utc()
-    ).patient_id
-    with world.app.storage.transaction() as tx:
-        for row in world.rows(patient):
-            if row.step != "pain-check" and row.status is Status.PLANNED:
-                tx.outbox.set_trial(row, world.clock.utc(), trial=True)
-    world.clock.advance(timedelta(hours=2))
-    world.app.dispatcher.tick()
+    patient = world.enroll().patient_id
+    world.run_until(datetime(2026, 11, 3, 17, tzinfo=UTC), timedelta(hours=12))
+    assert not [words for words in world.texts() if "How is your pain" in words]
     row = world.row(patient, "pain-check")
     assert (row.status, row.reason) == (Status.SUPPRESSED, Reason.NOBODY_LISTENS)
     (task,) = world.tasks(TaskKind.CALL)
@@ -299,8 +304,8 @@ def test_undo_puts_the_patient_and_the_timeline_back_as_they_were(
     patient = world.enroll(discharged_at=None).patient_id
 
     def picture() -> object:
-        rows = [(r.key, r.status, r.due_at, r.valid_until) for r in world.rows(patient)]
-        return world.patient(patient), sorted(r for r in rows if "going-home" not in r[0] and "day-1" not in r[0])
+        going = [r for r in world.rows(patient) if r.status is Status.PLANNED]
+        return world.patient(patient), sorted((r.key, r.due_at, r.valid_until) for r in going)
 
     before = picture()
     with world.hand(patient) as (hand, who):

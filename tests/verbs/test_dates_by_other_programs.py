@@ -37,7 +37,7 @@ def test_a_few_days_later_before_anything_was_said_is_taken_over(booked: tuple[W
     world, patient, procedure = booked
     assert said_nothing(world, patient)
     written(world, procedure, "on_date", "2026-11-13")
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     assert world.procedure(patient).on == date(2026, 11, 13)
     assert not world.tasks(TaskKind.DATE_CHANGED)
     assert world.row(patient, "six-weeks").due_at.date() == date(2026, 12, 25)
@@ -47,7 +47,7 @@ def test_a_few_days_later_before_anything_was_said_is_taken_over(booked: tuple[W
 def test_earlier_or_more_than_a_week_later_waits_for_a_person(booked: tuple[World, int, int], found: str) -> None:
     world, patient, procedure = booked
     written(world, procedure, "on_date", found)
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     (task,) = world.tasks(TaskKind.DATE_CHANGED)
     assert task.detail == {"procedure": procedure, "planned": "2026-11-10", "found": found}
     assert task.times == 1
@@ -73,10 +73,10 @@ def test_the_task_of_a_date_cannot_be_closed_before_somebody_says_which_is_right
     """Closed without a yes, the texts would wait for ever and nobody would see it."""
     world, patient, procedure = booked
     written(world, procedure, "on_date", "2026-11-30")
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     (task,) = world.tasks(TaskKind.DATE_CHANGED)
     with pytest.raises(RefusedError), world.app.storage.transaction() as tx:
-        worklist.done(tx, world.app.clinic, task.number, Done(), world.clock.utc(), "ann")
+        worklist.done(tx, world.clinic, task.number, Done(), world.clock.utc(), "ann")
     with world.hand(patient) as (hand, who):
         change.move(hand, who, who.procedure(procedure), date(2026, 11, 30))
     assert not world.tasks(TaskKind.DATE_CHANGED)
@@ -87,7 +87,7 @@ def test_the_task_of_a_date_cannot_be_closed_before_somebody_says_which_is_right
 def test_a_persons_yes_to_either_date_lets_the_texts_go(booked: tuple[World, int, int], right: date) -> None:
     world, patient, procedure = booked
     written(world, procedure, "on_date", "2026-11-30")
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     with world.hand(patient) as (hand, who):
         change.move(hand, who, who.procedure(procedure), right)
     assert world.procedure(patient).on == right
@@ -97,16 +97,16 @@ def test_a_persons_yes_to_either_date_lets_the_texts_go(booked: tuple[World, int
 def test_a_cancellation_by_another_program_ends_the_texts_within_a_tick(booked: tuple[World, int, int]) -> None:
     world, patient, procedure = booked
     written(world, procedure, "cancelled_at", "2026-10-30 19:00:00")
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     assert {r.status for r in world.rows(patient)} == {Status.CANCELLED}
 
 
 def test_a_date_moved_back_by_the_other_program_goes_on_as_planned(booked: tuple[World, int, int]) -> None:
     world, patient, procedure = booked
     written(world, procedure, "on_date", "2026-11-30")
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     written(world, procedure, "on_date", "2026-11-10")
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     assert world.row(patient, "six-weeks").status is Status.PLANNED
 
 
@@ -119,7 +119,7 @@ def test_one_patient_whose_facts_cannot_be_read_does_not_stop_the_others(either_
         execute(f"UPDATE contacts SET zone = 'Mars/Olympus' WHERE patient_id = {spoilt.patient_id}")  # noqa: S608  a test's own value
     written(world, spoilt.procedure_id, "on_date", "2026-10-31")
     written(world, sound.procedure_id, "on_date", "2026-11-13")
-    world.app.dispatcher.tick()
+    world.dispatcher.tick()
     assert world.procedure(sound.patient_id).on == date(2026, 11, 13)
     assert world.row(sound.patient_id, "welcome").status is Status.ACCEPTED
     with world.app.storage.reading() as tx:
