@@ -96,11 +96,12 @@ def _warn(desk: Desk, seen: Enrolled) -> None:
 def _ask_about_welcome(desk: Desk, done: Enrolled) -> None:
     """Staff often have the patient on the phone: a number typed wrong shows at once."""
     from followup.care.people import ChannelName
+    from followup.cli.pulse import pulse
 
     welcome = [
         r for r in done.replanned.timeline if r.goes and r.due_at <= desk.now and r.key.channel is ChannelName.SMS
     ]
-    if not welcome:
+    if not welcome or not pulse(desk.app, desk.now).alive:
         return
     typed = ask.ask("Did the welcome text arrive? [Y/n/later]", _heard, "y")
     if typed == "n":

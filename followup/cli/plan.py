@@ -137,7 +137,7 @@ def approve(desk: Desk, /, plan_key: str, step: str | None, **given: str | bool 
         click.echo("Nothing was approved.")
         return
     signed = place.library.approve(plan_key, language, by, _today(place), step)
-    click.echo(f"{len(signed)} texts approved.")
+    click.echo(f"{len(signed)} texts approved. A daemon that runs uses them once it is started anew.")
 
 
 def _require_own(place: Shelf) -> None:

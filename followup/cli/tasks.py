@@ -53,7 +53,7 @@ def _show_one(desk: Desk, task: Task) -> None:
         screen.say(line(who))
         for contact in patient.contacts:
             screen.say(f"{contact.role}: {contact.name}, {contact.number or 'no number'}, {contact.language}")
-    for words in _told(desk, task.detail):
+    for words in [*_told(desk, task.detail), *_listed(desk, task.detail)]:
         screen.say(words)
     if task.closed_at:
         note = f": {task.note}" if task.note else ""
@@ -74,6 +74,13 @@ def _told(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _listed(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
+    """The patients a task of the whole practice is about."""
+    with desk.app.storage.reading() as tx:
+        known = tx.register.identities(detail.get("patients", []))
+    return [line(who) for who in known.values()]
+
+
 _PLAIN = (
     "step",
     "channel",
@@ -85,7 +92,6 @@ _PLAIN = (
     "planned",
     "found",
     "day",
-    "patients",
 )
 
 

@@ -11,6 +11,7 @@ import click
 
 from followup.cli import screen
 from followup.cli.desk import AS_JSON, Desk, pass_desk, print_json
+from followup.cli.pulse import Pulse, pulse
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from followup.care.people import Patient
     from followup.storage.outbox_rows import Entry
     from followup.storage.switches import Setting, Switch
-
-STALE_TICK = timedelta(minutes=5)
-"""A daemon that has not beaten for so long is taken for dead."""
 
 
 @click.command()
@@ -49,7 +47,7 @@ def today(desk: Desk, *, as_json: bool = False) -> None:
         _as_json(entries, failed, [t.number for t in tasks])
         return
     screen.say(f"{desk.app.config.clinic.name}, {day:%A %Y-%m-%d}", "bold")
-    for warning in warnings(switches, desk.now, trial=trial):
+    for warning in _warnings(switches, pulse(desk.app, desk.now), trial=trial):
         screen.say(warning, "yellow")
     _going_out(entries, patients, names)
     if failed:
@@ -60,7 +58,7 @@ def today(desk: Desk, *, as_json: bool = False) -> None:
         screen.show(screen.tasks_table(tasks, names, zone))
 
 
-def warnings(switches: dict[Switch, Setting], now: datetime, *, trial: bool) -> list[str]:
+def _warnings(switches: dict[Switch, Setting], beat: Pulse, *, trial: bool) -> list[str]:
     """What staff must know before anything else."""
     from followup.storage.switches import PAUSES, Switch
 
@@ -74,8 +72,7 @@ def warnings(switches: dict[Switch, Setting], now: datetime, *, trial: bool) -> 
         for channel, switch in PAUSES.items()
         if switch in switches
     ]
-    ticked = switches.get(Switch.TICKED)
-    if ticked is None or now - ticked.at > STALE_TICK:
+    if not beat.alive:
         found.append("The daemon is not running: nothing is sent (`followup run`).")
     return found
 

@@ -179,7 +179,7 @@ class CapsTable(TomlTable):
     def caps(self) -> Caps:
         """As the rules read it."""
         most = CEILINGS[self.mode]
-        return Caps(self.per_day or most.per_day, self.per_7_days or most.per_7_days)
+        return Caps(self.per_day or most.per_day, self.per_7_days or most.per_7_days, most.consent_needed)
 
 
 class Twilio(TomlTable):

@@ -10,6 +10,7 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from followup.errors import StorageError
+from followup.storage import schema
 from followup.storage.agreements import Agreements
 from followup.storage.audit import Audit
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
@@ -105,8 +106,6 @@ class Storage:
 
     def migrate(self) -> tuple[str | None, str]:
         """Bring the schema up to this program's version; returns the versions before and after."""
-        from followup.storage import schema  # noqa: PLC0415  Alembic takes 0.3 s to import
-
         if path := sqlite_path(self.engine):
             create_private_file(path)
         with self.transaction() as tx:
@@ -117,8 +116,6 @@ class Storage:
 
     def require_schema(self) -> None:
         """Raises StorageError unless the database exists and is of this program's version."""
-        from followup.storage import schema  # noqa: PLC0415  Alembic takes 0.3 s to import
-
         path = sqlite_path(self.engine)
         if path and not path.exists():
             raise StorageError("there is no database yet: run `followup migrate`")

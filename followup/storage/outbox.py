@@ -15,9 +15,9 @@ from followup.care.people import ChannelName
 from followup.care.reconcile import Changes, Ending, Move
 from followup.care.timeline import Reminder
 from followup.storage.ids import new_ids
-from followup.storage.outbox_rows import ON_TRIAL, WAITING, Entry, NewMessage, entries, packed, swap, unpacked
+from followup.storage.outbox_rows import Entry, NewMessage, entries, packed, swap, unpacked
 from followup.storage.seal import Place, Sealer
-from followup.storage.tables import attempts, messages
+from followup.storage.tables import ON_TRIAL, WAITING, attempts, messages
 
 TrialOnly = frozenset[tuple[int, ChannelName]]
 """Contacts and channels that are not really written to yet."""

@@ -9,19 +9,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, update
+from sqlalchemy import Connection, Row, Select, Update, bindparam, update
 
 from followup.care.delivery import Mover, Reason, Status, allowed
 from followup.care.message import Kind, Recorded, ReminderKey, Text
 from followup.care.people import ChannelName
 from followup.storage.tables import messages
-
-WAITING = and_(messages.c.status.in_((Status.PLANNED, Status.RETRY_WAIT)), messages.c.trial.is_(False))
-"""Certainly not sent, still to be, and not held by the trial: the partial indexes hold just these rows."""
-
-
-ON_TRIAL = and_(messages.c.trial.is_(True), messages.c.status.in_((Status.PLANNED, Status.RETRY_WAIT)))
-"""Waiting until the clinic is live."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from followup.care.delivery import SET_ASIDE, UNSENT, Mover, Outcome, Reason, St
 from followup.care.message import Held, Kind, Priority, Text
 from followup.care.people import ChannelName
 from followup.storage.ids import new_ids
-from followup.storage.outbox_rows import ON_TRIAL, WAITING, Claim, Entry, entries, packed, swap, unpacked
+from followup.storage.outbox_rows import Claim, Entry, entries, packed, swap, unpacked
 from followup.storage.seal import Place, Sealer
-from followup.storage.tables import attempts, messages
+from followup.storage.tables import IN_HAND, ON_TRIAL, WAITING, attempts, messages
 
 NOT_SENT = UNSENT | SET_ASIDE | {Status.FAILED, Status.EXPIRED}
 """Whatever was attempted with these certainly did not go out."""
@@ -168,17 +168,17 @@ class Sending:
     def left_by(self, owner: str, channel: ChannelName) -> list[Entry]:
         """Rows of one channel that say `sending`, claimed by this owner."""
         w = messages.c
-        query = select(messages).where(w.status == Status.SENDING, w.owner == owner, w.channel == channel)
+        query = select(messages).where(IN_HAND, w.owner == owner, w.channel == channel)
         return entries(self._connection, query.with_for_update(skip_locked=True))
 
     def owners(self) -> set[str]:
         """Who has messages in hand."""
-        query = select(messages.c.owner).where(messages.c.status == Status.SENDING).distinct()
+        query = select(messages.c.owner).where(IN_HAND).distinct()
         return set(self._connection.scalars(query))
 
     def orphans(self, living: Collection[str]) -> list[Entry]:
         """Rows that say `sending` and whose owner no longer lives."""
-        query = select(messages).where(messages.c.status == Status.SENDING, messages.c.owner.not_in(living))
+        query = select(messages).where(IN_HAND, messages.c.owner.not_in(living))
         return entries(self._connection, query.with_for_update(skip_locked=True))
 
     def doubt(self, entry: Entry, now: datetime) -> bool:

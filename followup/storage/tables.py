@@ -95,7 +95,12 @@ procedures = Table(
     Column("baseline_pain", Integer),  # 0 to 10, asked at enrollment
 )
 
+# What the partial indexes hold. The queries say it in the same words: a database uses such an index only if it can
+# see, before any value is known, that the query asks for nothing else.
 WAITING = text("status IN ('planned', 'retry_wait') AND NOT trial")
+ON_TRIAL = text("trial AND status IN ('planned', 'retry_wait')")
+IN_HAND = text("status = 'sending'")
+OPEN_QUESTION = text("asks AND question_closed_at IS NULL")
 
 messages = Table(
     "messages",
@@ -140,8 +145,8 @@ messages = Table(
     Index(
         "ix_messages_owner",
         "owner",
-        sqlite_where=text("status = 'sending'"),
-        postgresql_where=text("status = 'sending'"),
+        sqlite_where=IN_HAND,
+        postgresql_where=IN_HAND,
     ),
     Index(
         "ix_messages_poll",
@@ -153,14 +158,14 @@ messages = Table(
     Index(
         "ix_messages_question",
         "sent_at",
-        sqlite_where=text("asks AND question_closed_at IS NULL"),
-        postgresql_where=text("asks AND question_closed_at IS NULL"),
+        sqlite_where=OPEN_QUESTION,
+        postgresql_where=OPEN_QUESTION,
     ),
     Index(
         "ix_messages_trial",
         "valid_until",
-        sqlite_where=text("trial AND status IN ('planned', 'retry_wait')"),
-        postgresql_where=text("trial AND status IN ('planned', 'retry_wait')"),
+        sqlite_where=ON_TRIAL,
+        postgresql_where=ON_TRIAL,
     ),
 )
 

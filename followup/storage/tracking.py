@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from followup.care.delivery import Mover, Reason, Receipt, Status, allowed
 from followup.storage.outbox_rows import Entry, entries, swap
-from followup.storage.tables import messages
+from followup.storage.tables import OPEN_QUESTION, messages
 
 
 class Tracking:
@@ -65,7 +65,7 @@ class Tracking:
         w = messages.c
         query = (
             select(messages)
-            .where(w.asks.is_(True), w.question_closed_at.is_(None), w.sent_at < asked_before)
+            .where(OPEN_QUESTION, w.sent_at < asked_before)
             .where(w.status.in_((Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.IN_DOUBT)))
         )
         return entries(self._connection, query.order_by(w.sent_at).limit(limit).with_for_update(skip_locked=True))

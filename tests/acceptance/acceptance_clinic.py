@@ -79,8 +79,10 @@ def sandbox_process() -> Iterator[Sandbox]:
     command = [sys.executable, "-m", "followup.sandbox"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        yield Sandbox(json.loads(running.stdout.readline()))
-        running.kill()
+        try:
+            yield Sandbox(json.loads(running.stdout.readline()))
+        finally:
+            running.kill()
 
 
 @dataclass
@@ -188,6 +190,30 @@ class Clinic:
         with outsider(self.database_url) as execute:
             names = [table.name for table in metadata.sorted_tables]
             return {name: sorted(map(tuple, execute(f"SELECT * FROM {name}")), key=repr) for name in names}  # noqa: S608  our own tables
+
+
+MENU = (
+    "number",
+    "e-mail",
+    "language",
+    "time zone",
+    "add a caregiver",
+    "procedure date",
+    "home",
+    "stayed overnight",
+    "readmitted",
+    "procedure cancelled",
+    "hold, or lift the hold",
+    "died",
+    "stop texts or e-mails",
+    "wants texts or e-mails again (new consent)",
+)
+"""The lines of `followup change`, in their order."""
+
+
+def menu(line: str) -> str:
+    """What is typed to choose a line of the menu."""
+    return str(MENU.index(line) + 1)
 
 
 def enrollment(today: date, **changed: Any) -> dict[str, Any]:

@@ -63,9 +63,9 @@ def test_hours_are_wall_times_so_sunday_noon_is_right_on_the_day_the_clocks_go_b
         assert practice.window.defer(asked, practice.zone) == noon
 
 
-def test_exemption_mode_allows_one_text_a_day_and_three_a_week(clinic: Any) -> None:
+def test_exemption_mode_allows_one_text_a_day_and_three_a_week_without_recorded_consent(clinic: Any) -> None:
     clinic.set("caps.mode", "exemption")
-    assert clinic.load().caps == Caps(1, 3)
+    assert clinic.load().caps == Caps(1, 3, consent_needed=False)
 
 
 def test_a_day_can_be_closed_for_messages(clinic: Any) -> None:

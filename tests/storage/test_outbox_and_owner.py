@@ -1,0 +1,370 @@
+"""The outbox moves by compare-and-swap, each row is claimed once, and only a living owner keeps what it claimed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from databases import SEALER, outsider
+from sqlalchemy import event
+from world import NAME, NUMBER, World
+
+from followup.care.delivery import Mover, Outcome, Reason, Status
+from followup.care.message import Kind, Text
+from followup.care.people import ChannelName
+from followup.care.task import NewTask, TaskKind
+from followup.errors import RefusedError, StorageError
+from followup.storage import Storage
+from followup.storage.outbox_rows import Claim, Entry, NewMessage, swap
+from followup.storage.owner import owner_of
+from followup.storage.switches import Switch
+
+NOW = datetime(2026, 10, 30, 19, 0, tzinfo=UTC)
+
+
+def a_page(key: str, due: datetime = NOW) -> NewMessage:
+    words = Text("Call the office.")
+    return NewMessage(Kind.ALERT, key, ChannelName.SMS, due, due + timedelta(hours=1), NUMBER, words)
+
+
+def planned(storage: Storage, count: int) -> list[int]:
+    with storage.transaction() as tx:
+        return [tx.outbox.add_message(a_page(f"alert:{n}"), NOW) for n in range(count)]
+
+
+def claim_of(entry: Entry) -> Claim:
+    return Claim(entry, NUMBER, Text("Call the office."), "v1", 1, None, {})
+
+
+# Compare-and-swap
+
+
+def test_a_move_that_the_table_does_not_allow_is_a_fault_of_the_program(storage: Storage) -> None:
+    (message,) = planned(storage, 1)
+    with storage.transaction() as tx:
+        entry = tx.outbox.get(message)
+        assert entry is not None
+        with pytest.raises(AssertionError):
+            swap(tx.connection, Mover.RECEIPTS, entry.recorded, NOW, {"status": Status.DELIVERED})
+        unchanged = tx.outbox.get(message)
+    assert unchanged == entry
+
+
+def test_who_read_an_older_state_loses_the_race_and_changes_nothing(storage: Storage) -> None:
+    (message,) = planned(storage, 1)
+    with storage.transaction() as tx:
+        entry = tx.outbox.get(message)
+        assert entry is not None
+        assert tx.sending.claim([claim_of(entry)], "one", NOW) == [entry]
+        assert tx.sending.claim([claim_of(entry)], "two", NOW) == []
+        assert not tx.sending.postpone(entry, NOW, Reason.CAP, NOW)
+        now = tx.outbox.get(message)
+    assert now is not None
+    assert (now.status, now.attempt, now.revision) == (Status.SENDING, 1, 1)
+
+
+def test_an_outcome_of_an_older_attempt_is_not_written(storage: Storage) -> None:
+    (message,) = planned(storage, 1)
+    with storage.transaction() as tx:
+        entry = tx.outbox.get(message)
+        assert entry is not None
+        tx.sending.claim([claim_of(entry)], "one", NOW)
+        assert tx.sending.record([(message, 2, Outcome(Status.ACCEPTED))], NOW) == set()
+        assert tx.sending.record([(message, 1, Outcome(Status.ACCEPTED, provider_id="SM1"))], NOW) == {message}
+        assert tx.sending.record([(message, 1, Outcome(Status.IN_DOUBT))], NOW) == set()
+
+
+def test_a_message_planned_twice_under_one_key_is_one(storage: Storage) -> None:
+    with storage.transaction() as tx:
+        assert tx.outbox.add_message(a_page("alert:1"), NOW) == tx.outbox.add_message(a_page("alert:1"), NOW)
+        assert tx.outbox.counts() == {Status.PLANNED: 1}
+
+
+def test_four_threads_claim_each_row_once(storage: Storage) -> None:
+    messages = planned(storage, 200)
+    claimed: list[int] = []
+    ready = threading.Barrier(4)
+
+    def work(name: str) -> None:
+        ready.wait(30)
+        while True:
+            with storage.transaction() as tx:
+                due = tx.sending.due(NOW, 16, ChannelName.SMS)
+                won = tx.sending.claim([claim_of(entry) for entry in due], name, NOW)
+                claimed.extend(entry.id for entry in won)
+            if not due:
+                return
+
+    threads = [threading.Thread(target=work, args=(f"owner {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == sorted(messages)
+    with storage.reading() as tx:
+        assert tx.outbox.counts() == {Status.SENDING: 200}
+
+
+def test_the_most_pressing_goes_first(storage: Storage) -> None:
+    with storage.transaction() as tx:
+        late = tx.outbox.add_message(a_page("alert:late"), NOW)
+        early = tx.outbox.add_message(a_page("alert:early", NOW - timedelta(minutes=5)), NOW)
+        assert [entry.id for entry in tx.sending.due(NOW, 10, ChannelName.SMS)] == [early, late]
+        assert [entry.id for entry in tx.sending.due(NOW, 1, ChannelName.SMS)] == [early]
+        assert tx.sending.due(NOW, 10, ChannelName.EMAIL) == []
+
+
+def test_a_page_to_staff_goes_at_night_and_is_sealed(either_world: World) -> None:
+    world = either_world
+    world.clock.move_to(datetime(2026, 10, 31, 8, 0, tzinfo=UTC))
+    with world.app.storage.transaction() as tx:
+        tx.outbox.add_message(a_page("alert:1", world.clock.utc()), world.clock.utc())
+    world.tick()
+    assert world.texts() == ["Call the office."]
+
+
+# Tasks
+
+
+def test_one_task_a_patient_and_kind_is_open_and_the_next_begins_anew(storage: Storage) -> None:
+    with storage.transaction() as tx:
+        patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
+        first = tx.tasks.open(NewTask(TaskKind.CALL, NOW, patient, detail={"step": "a"}), NOW)
+        earlier = NOW - timedelta(hours=1)
+        assert tx.tasks.open(NewTask(TaskKind.CALL, earlier, patient, detail={"step": "b"}), NOW) == first
+        other = tx.tasks.open(NewTask(TaskKind.NOT_SENT, NOW, patient), NOW)
+        task = tx.tasks.get(first)
+        assert (task.times, task.due_at) == (2, earlier)
+        assert task.detail == {"step": "b", "earlier": [{"step": "a"}]}
+        tx.tasks.close(first, NOW, "ann", "told her")
+        with pytest.raises(RefusedError):
+            tx.tasks.close(first, NOW, "ann")
+        assert tx.tasks.get(first).note == "told her"
+        assert [first, other, tx.tasks.open(NewTask(TaskKind.CALL, NOW, patient), NOW)] == [1, 2, 3]
+
+
+def test_a_switch_says_since_when_and_by_whom(storage: Storage) -> None:
+    with storage.transaction() as tx:
+        tx.switches.set(Switch.SMS_PAUSED, "20003", NOW, "followup")
+        tx.switches.set(Switch.SMS_PAUSED, "20005", NOW, "ann")
+        assert tx.switches.get(Switch.SMS_PAUSED) == ("20005", NOW, "ann")
+        assert tx.switches.paused_channels() == (ChannelName.SMS,)
+        tx.switches.set(Switch.PAUSED, "", NOW, "ann")
+        assert tx.switches.paused_channels() == tuple(ChannelName)
+        tx.switches.clear(Switch.PAUSED)
+        tx.switches.clear(Switch.SMS_PAUSED)
+        assert tx.switches.paused_channels() == ()
+
+
+def test_what_a_change_replaced_is_kept_sealed_until_it_is_undone(storage: Storage) -> None:
+    with storage.transaction() as tx:
+        patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
+        tx.audit.write(NOW, "ann", "hold", patient_id=patient, before={"patients": {str(patient): {"held_at": None}}})
+        tx.audit.write(NOW, "ann", "replan", patient_id=patient)
+        change = tx.audit.last_undoable(patient)
+        assert change is not None
+        assert (change.action, change.by) == ("hold", "ann")
+        tx.audit.undone(change.id, NOW)
+        assert tx.audit.last_undoable(patient) is None
+        assert [c.action for c in tx.audit.of_patient(patient)] == ["hold", "replan"]
+
+
+# Facts changed by other programs
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE procedures SET on_date = '2026-11-05'",
+        "UPDATE procedures SET discharged_at = '2026-10-31 10:00:00'",
+        "UPDATE procedures SET in_hospital = true",
+        "UPDATE procedures SET cancelled_at = '2026-10-31 10:00:00'",
+        "DELETE FROM procedures",
+        "INSERT INTO procedures (id, patient_id, plan, on_date, enrolled_at)"
+        " SELECT 7, id, 'kyphoplasty', '2026-11-20', '2026-10-30 19:00:00' FROM patients",
+    ],
+)
+def test_what_another_program_writes_about_a_procedure_is_noted(
+    storage: Storage, database_url: str, statement: str
+) -> None:
+    with storage.transaction() as tx:
+        patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
+        tx.register.add_procedure(patient, "kyphoplasty", date(2026, 10, 30), NOW)
+        tx.register.mark_fresh([patient])
+    with outsider(database_url) as execute:
+        execute(statement)
+    with storage.reading() as tx:
+        assert tx.register.stale(10) == [patient]
+
+
+def test_what_the_planner_itself_notes_makes_nobody_stale(storage: Storage, database_url: str) -> None:
+    with storage.transaction() as tx:
+        patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
+        procedure = tx.register.add_procedure(patient, "kyphoplasty", date(2026, 10, 30), NOW)
+        tx.register.mark_fresh([patient])
+        tx.register.set_procedure(procedure, planned_on=date(2026, 11, 1))
+        assert tx.register.stale(10) == []
+        tx.register.mark_stale(patient)
+        tx.register.mark_stale(patient)
+        assert tx.register.stale(10) == [patient]
+
+
+# Who may send
+
+HOLDER = """
+import sys
+from followup.storage import Sealer, Storage
+from followup.storage.owner import owner_of
+owner = owner_of(Storage(sys.argv[1], Sealer("k", {}, b"")).engine)
+print(owner.acquire(), owner.name, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(database_url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process that owns the sending, and its name."""
+    command = [sys.executable, "-c", HOLDER, database_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        taken, name = process.stdout.readline().split()
+        assert taken == "True"
+        yield process, name
+        process.kill()
+
+
+def test_a_file_has_one_sender_until_that_one_is_killed(
+    storage: Storage, holder: tuple[subprocess.Popen[str], str]
+) -> None:
+    """On PostgreSQL both may send, and each can tell whether the other lives."""
+    process, name = holder
+    mine = owner_of(storage.engine)
+    several = storage.engine.dialect.name == "postgresql"
+    assert mine.acquire() is several
+    if several:
+        assert mine.living({name, mine.name, "nobody"}) == {name, mine.name}
+    process.kill()
+    process.wait(30)
+    assert mine.acquire()
+    assert mine.acquire()
+    gone = threading.Event()
+    for _ in range(100):
+        if mine.living({name, mine.name}) == {mine.name}:
+            break
+        gone.wait(0.1)
+    assert mine.living({name, mine.name}) == {mine.name}
+    mine.release()
+
+
+def test_who_may_not_send_cannot_tell_who_lives(storage: Storage) -> None:
+    """Otherwise a command run by hand would take a living daemon's messages for a dead one's."""
+    with pytest.raises(StorageError):
+        owner_of(storage.engine).living({"somebody"})
+
+
+def test_many_threads_ask_one_owner_at_once(storage: Storage) -> None:
+    owner = owner_of(storage.engine)
+    answers: list[object] = []
+    ready = threading.Barrier(16)
+
+    def ask() -> None:
+        ready.wait(30)
+        try:
+            answers.extend(owner.acquire() for _ in range(20))
+        except Exception as fault:  # noqa: BLE001  shown below
+            answers.append(fault)
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [True] * 320
+    owner.release()
+
+
+def test_a_sender_that_lost_its_connection_comes_back_under_a_new_name(storage: Storage, database_url: str) -> None:
+    """What it had in hand under the old one belongs to the dead, and is taken up as such."""
+    if storage.engine.dialect.name != "postgresql":
+        pytest.skip("a file's lock has no connection to lose")
+    owner = owner_of(storage.engine)
+    assert owner.acquire()
+    before = owner.name
+    with outsider(database_url) as execute:
+        execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    assert owner.acquire()
+    assert owner.name != before
+    assert owner.living({before, owner.name}) == {owner.name}
+    owner.release()
+
+
+# What a round costs
+
+
+def plan_of(storage: Storage, act: object) -> str:
+    """The database's own plan for the statements of `act`, with sequential reading switched off on PostgreSQL."""
+    asked: list[tuple[str, object]] = []
+
+    def note(_conn: object, _cursor: object, said: str, given: object, *_: object) -> None:
+        asked.append((said, given))
+
+    event.listen(storage.engine, "before_cursor_execute", note)
+    with storage.reading() as tx:
+        act(tx)  # type: ignore[operator]  # a function of the transaction
+    event.remove(storage.engine, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN " if storage.engine.dialect.name == "sqlite" else "EXPLAIN "
+    plans = []
+    with storage.reading() as tx:
+        if storage.engine.dialect.name == "postgresql":
+            tx.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for said, given in asked:
+            if said.startswith("SELECT"):
+                plans += [str(row) for row in tx.connection.exec_driver_sql(explain + said, given)]
+    return "\n".join(plans)
+
+
+INDEXED = {
+    "is anything due": (lambda tx: tx.sending.anything_due(NOW), "ix_messages_due"),
+    "the claim": (lambda tx: tx.sending.due(NOW, 64, ChannelName.SMS), "ix_messages_claim"),
+    "a patient's messages": (lambda tx: tx.outbox.of_patients([1]), "ix_messages_patient_id"),
+    "receipts to ask for": (lambda tx: tx.tracking.to_poll(NOW, 100), "ix_messages_poll"),
+    "open questions": (lambda tx: tx.tracking.open_questions(NOW, 100), "ix_messages_question"),
+    "who has messages in hand": (lambda tx: tx.sending.left_by("x", ChannelName.SMS), "ix_messages_owner"),
+}
+
+
+@pytest.mark.parametrize(("act", "index"), INDEXED.values(), ids=INDEXED)
+def test_what_every_round_asks_is_read_from_an_index(storage: Storage, act: object, index: str) -> None:
+    planned(storage, 50)
+    shown = plan_of(storage, act)
+    assert index in shown
+    assert "SCAN messages\n" not in shown
+    assert "Seq Scan on messages" not in shown
+
+
+def test_a_round_with_nothing_due_reads_the_stale_table_and_one_entry_of_one_index(either_world: World) -> None:
+    world = either_world
+    world.enroll(on=date(2026, 11, 20), discharged_at=None)
+    world.tick()
+    asked: list[str] = []
+    event.listen(
+        world.app.storage.engine, "before_cursor_execute", lambda _c, _x, said, *_: asked.append(said)
+    )
+    world.dispatcher.tick()
+    read = [said for said in asked if said.startswith("SELECT") and "FROM" in said]
+    assert len(read) == 2
+    assert "FROM stale" in read[0]
+    assert "FROM messages" in read[1]
+    assert "LIMIT" in read[1]
+
+
+def test_the_storage_is_of_the_kind_that_was_asked_for(database_url: str) -> None:
+    with closing(Storage(database_url, SEALER)) as storage:
+        assert storage.engine.dialect.name == database_url.split(":", maxsplit=1)[0].split("+")[0]
+    with pytest.raises(StorageError, match="mysql"):
+        Storage("mysql://clinic", SEALER)
