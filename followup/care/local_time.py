@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 Interval = tuple[time, time]
@@ -29,6 +30,7 @@ def local_day(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
+@lru_cache(maxsize=16_384)  # a clinic's patients share their days: a third of the time of planning
 def instant(day: date, wall: time, zone: ZoneInfo) -> datetime:
     """The UTC moment at which clocks in `zone` first show `wall` on `day`.
 

@@ -16,6 +16,7 @@ from followup.storage.ids import new_id
 from followup.storage.seal import Sealer
 
 # Built once: see `register.py`.
+_CONSENT = insert(t.consents)
 _CONSENTS = (
     select(t.consents.c.contact_id, t.consents.c.about, t.consents.c.given)
     .where(t.consents.c.contact_id.in_(bindparam("ids", expanding=True)))
@@ -113,7 +114,7 @@ class Agreements:
             "wording": consent.wording,
             "by": by,
         }
-        self._connection.execute(insert(t.consents), values)
+        self._connection.execute(_CONSENT, values)
 
     def suppress(self, channel: ChannelName, address: str, source: str, now: datetime) -> bool:
         """Stop a number or address for everybody who shares it; False if it was stopped already."""

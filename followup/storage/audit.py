@@ -14,6 +14,8 @@ from followup.storage.ids import new_id
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import audit
 
+_INSERT = insert(audit)  # built once: see `register.py`
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -59,7 +61,7 @@ class Audit:
             "detail": detail,
             "before": sealed,
         }
-        self._connection.execute(insert(audit), values)
+        self._connection.execute(_INSERT, values)
 
     def last_undoable(self, patient_id: int) -> Change | None:
         """The patient's latest change that still has its former values and was not undone."""

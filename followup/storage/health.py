@@ -8,8 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, text
 
 from followup.care.people import ChannelName
-from followup.storage.outbox_rows import WAITING
-from followup.storage.tables import messages, procedures
+from followup.storage.tables import WAITING, messages, procedures
 
 
 def sound(connection: Connection) -> bool:

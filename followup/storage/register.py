@@ -33,7 +33,9 @@ _OF_SHORT_ID = select(t.patients.c.id).where(t.patients.c.short_id == bindparam(
 _OF_RECORD = (
     select(t.patients.c.id).where(t.patients.c.record_index == bindparam("index")).order_by(t.patients.c.id)
 )
-_OF_BIRTH = select(t.patients.c.id).where(t.patients.c.birth_index == bindparam("index")).order_by(t.patients.c.id)
+_OF_PERSON = (
+    select(t.patients.c.id).where(t.patients.c.person_index == bindparam("index")).order_by(t.patients.c.id)
+)
 _LOCK = select(t.patients.c.id).where(t.patients.c.id == bindparam("id")).with_for_update()
 _FORGET_STALE = t.stale.delete().where(t.stale.c.patient_id.in_(_IDS))
 
@@ -169,11 +171,9 @@ class Register:
             found = self._by(_OF_RECORD, "record", record_number)
             if found:
                 return found[0]
-        for patient_id in self._by(_OF_BIRTH, "birth", birth_date.isoformat()):
-            known = self.identities([patient_id])[patient_id]
-            if known.name.casefold() == name.casefold() and not (known.record_number and record_number):
-                return patient_id
-        return None
+        namesakes = self._by(_OF_PERSON, "person", _person(name, birth_date))
+        known = self.identities(namesakes)
+        return next((n for n in namesakes if not (known[n].record_number and record_number)), None)
 
     def _by(self, query: Select[tuple[int]], kind: str, value: str) -> list[int]:
         return list(self._connection.scalars(query, {"index": self._sealer.index(kind, value)}))
@@ -201,6 +201,7 @@ class Register:
             "record_index": self._index("record", record_number),
             "birth_date": self._seal("patients", "birth_date", row, birth),
             "birth_index": self._index("birth", birth),
+            "person_index": self._index("person", _person(name, birth_date)),
             "created_at": now,
         }
         self._connection.execute(insert(t.patients), values)
@@ -345,6 +346,11 @@ def _by_patient(rows: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
     for row in rows:
         groups[row.patient_id].append(row)
     return groups
+
+
+def _person(name: str, birth_date: date) -> str:
+    """One person's name, however it is spaced and capitalised, and birth date."""
+    return f"{' '.join(name.casefold().split())} {birth_date.isoformat()}"
 
 
 def _procedure(row: Row[Any]) -> Procedure:

@@ -42,6 +42,7 @@ patients = Table(
     Column("record_index", BlindIndex, index=True),
     Column("birth_date", Sealed, nullable=False),
     Column("birth_index", BlindIndex, nullable=False, index=True),
+    Column("person_index", BlindIndex, nullable=False, index=True),  # name and birth date together
     Column("created_at", Utc, nullable=False),
     Column("died_at", Utc),  # when it was recorded, not when it was
     Column("held_at", Utc),  # since when nothing is sent
@@ -214,7 +215,7 @@ tasks = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(32), nullable=False),
     Column("level", String(16), nullable=False),
-    Column("patient_id", Id, ForeignKey("patients.id")),
+    Column("patient_id", Id, ForeignKey("patients.id"), index=True),
     Column("message_id", Id, ForeignKey("messages.id")),
     Column("opened_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),

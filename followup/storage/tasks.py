@@ -35,9 +35,12 @@ class Task:
     note: str | None = field(default=None, repr=False)
 
 
+# Built once: see `register.py`.
+_OF_ALERT = tasks.c.kind.in_([kind for kind in TaskKind if kind.about_patient])
+_ALERT_CLOSED = select(func.max(tasks.c.closed_at)).where(tasks.c.patient_id == bindparam("patient"), _OF_ALERT)
 _ALERTS = select(tasks.c.patient_id).where(
     tasks.c.closed_at.is_(None),
-    tasks.c.kind.in_([kind for kind in TaskKind if kind.about_patient]),
+    _OF_ALERT,
     tasks.c.patient_id.in_(bindparam("ids", expanding=True)),
 )
 
@@ -134,11 +137,7 @@ class Tasks:
 
     def alert_closed_at(self, patient_id: int) -> datetime | None:
         """When the last alert about the patient was closed; None if there never was one."""
-        kinds = [kind for kind in TaskKind if kind.about_patient]
-        query = select(func.max(tasks.c.closed_at)).where(
-            tasks.c.patient_id == patient_id, tasks.c.kind.in_(kinds)
-        )
-        found: datetime | None = self._connection.scalar(query)
+        found: datetime | None = self._connection.scalar(_ALERT_CLOSED, {"patient": patient_id})
         return found
 
     def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:

@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("record_index", sa.LargeBinary(length=16), nullable=True),
         sa.Column("birth_date", sa.LargeBinary(), nullable=False),
         sa.Column("birth_index", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("person_index", sa.LargeBinary(length=16), nullable=False),
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("died_at", Utc(), nullable=True),
         sa.Column("held_at", Utc(), nullable=True),
@@ -91,6 +92,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("short_id", name=op.f("uq_patients_short_id")),
     )
     op.create_index(op.f("ix_patients_birth_index"), "patients", ["birth_index"], unique=False)
+    op.create_index(op.f("ix_patients_person_index"), "patients", ["person_index"], unique=False)
     op.create_index(op.f("ix_patients_record_index"), "patients", ["record_index"], unique=False)
     op.create_table(
         "stale",
@@ -343,6 +345,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL AND patient_id IS NOT NULL"),
         postgresql_where=sa.text("closed_at IS NULL AND patient_id IS NOT NULL"),
     )
+    op.create_index(op.f("ix_tasks_patient_id"), "tasks", ["patient_id"], unique=False)
     triggers = POSTGRESQL_TRIGGERS if op.get_bind().dialect.name == "postgresql" else SQLITE_TRIGGERS
     for trigger in triggers:
         op.execute(trigger)
@@ -362,6 +365,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL AND patient_id IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL AND patient_id IS NULL"),
     )
+    op.drop_index(op.f("ix_tasks_patient_id"), table_name="tasks")
     op.drop_table("tasks")
     op.drop_index(op.f("ix_replies_patient_id"), table_name="replies")
     op.drop_index(op.f("ix_replies_address_index"), table_name="replies")
@@ -426,6 +430,7 @@ def downgrade() -> None:
     op.drop_table("suppressions")
     op.drop_table("stale")
     op.drop_index(op.f("ix_patients_record_index"), table_name="patients")
+    op.drop_index(op.f("ix_patients_person_index"), table_name="patients")
     op.drop_index(op.f("ix_patients_birth_index"), table_name="patients")
     op.drop_table("patients")
     op.drop_index(op.f("ix_audit_patient_id"), table_name="audit")
