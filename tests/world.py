@@ -54,7 +54,7 @@ class World:
     # Doing
 
     def enroll(self, **changes: object) -> Enrolled:
-        """Ruth Miller's kyphoplasty of today, home already, texts and mails agreed to; `changes` say what differs."""
+        """Ruth Miller's kyphoplasty of today, home already, all agreed to; `changes` say what differs."""
         with self.app.storage.transaction() as tx:
             return self.enroll_in(tx, **changes)
 
@@ -139,7 +139,7 @@ def enrollment(now: datetime, **changes: object) -> Enrollment:
     return Enrollment(**(entered | changes))  # type: ignore[arg-type]  # a test may say anything
 
 
-def person(  # noqa: PLR0913  everything that can be said of one contact
+def person(
     name: str = NAME,
     number: str | None = NUMBER,
     email: str | None = EMAIL,
@@ -162,7 +162,7 @@ def person(  # noqa: PLR0913  everything that can be said of one contact
 
 
 @contextmanager
-def open_world(  # noqa: PLR0913  what a clinic may differ in
+def open_world(
     folder: Path,
     url: str,
     *,
@@ -190,7 +190,7 @@ def open_world(  # noqa: PLR0913  what a clinic may differ in
             yield World(app, clock, twilio, post, folder, clinic, dispatcher)
 
 
-def write_clinic(  # noqa: PLR0913  what differs between clinics
+def write_clinic(
     folder: Path,
     url: str,
     base_url: str,

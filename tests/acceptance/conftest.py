@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from acceptance_clinic import Clinic, Sandbox, found, sandbox_process, where_it_is_afternoon
-
-MakeClinic = Callable[..., Clinic]
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +41,14 @@ def either_clinic(clinic: Clinic, database_url: str) -> Clinic:
     clinic.configure('# url = "sqlite:///followup.db"', f'url = "{database_url}"')
     clinic.database_url = database_url
     return clinic
+
+
+@pytest.fixture(scope="module")
+def shared_clinic(
+    _founded: tuple[Path, ZoneInfo], sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Clinic:
+    """A clinic for tests in which nothing may change."""
+    template, zone = _founded
+    folder = tmp_path_factory.mktemp("shared") / "clinic"
+    shutil.copytree(template, folder)
+    return Clinic(folder, sandbox, zone, f"sqlite:///{folder}/followup.db")

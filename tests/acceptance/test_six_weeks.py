@@ -32,7 +32,10 @@ WORDS = {
     ("day-1", PATIENT): "Keep resting today. No heavy lifting before {date} at least",
     ("day-1", CAREGIVER): "debe descansar hoy. No debe cargar peso antes del",
     ("pain-check", PATIENT): "How is your pain now? Reply 0 (none) to 10 (worst)",
-    ("activity", PATIENT): "You may do normal activity again. No hard effort. No heavy lifting before {date} at least",
+    (
+        "activity",
+        PATIENT,
+    ): "You may do normal activity again. No hard effort. No heavy lifting before {date} at least",
     ("activity", CAREGIVER): "puede estar activa",
     ("two-weeks", PATIENT): "Still no hard effort. No heavy lifting before {date} at least",
     ("two-weeks", CAREGIVER): "sin esfuerzos. No cargar peso antes del",
@@ -72,7 +75,7 @@ def test_a_patient_and_her_daughter_get_the_right_words_at_the_right_minute_for_
 
 
 def _is_the_plan(clinic: Clinic, planned: Rows, enrolled: datetime) -> None:
-    """What was planned is the care plan: the enrollment and the way home by the minute, the rest by the calendar."""
+    """The care plan, as planned: enrollment and the way home by the minute, the rest by the calendar."""
     welcome = datetime.fromisoformat(planned[0]["due_at"])
     assert timedelta(seconds=-1) <= welcome - enrolled < timedelta(minutes=2)
     early = [
@@ -138,7 +141,9 @@ def _walk(clinic: Clinic, patient: str, planned: Rows) -> Counter[tuple[str, str
         assert not (said and moment in asleep), f"{said} at night"
         texts = [one for one in said if one["channel"] == "sms"]
         new = clinic.texts()[sent.total() :]
-        assert Counter((number[t["contact"]], t["text"]) for t in texts) == Counter((t["to"], t["body"]) for t in new)
+        assert Counter((number[t["contact"]], t["text"]) for t in texts) == Counter(
+            (t["to"], t["body"]) for t in new
+        )
         sent.update((one["step"], number[one["contact"]]) for one in texts)
         for one in texts:
             assert _words(clinic, one["step"], number[one["contact"]]) in one["text"]

@@ -79,4 +79,3 @@ def _told(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 def _day(clinic: Clinic, row: dict[str, Any]) -> date:
     return datetime.fromisoformat(row["due_at"]).astimezone(clinic.zone).date()
-

@@ -1,10 +1,10 @@
-"""The daemon dies with a message in its hand: the next start names it in doubt, tells a person, sends it no more."""
+"""The daemon dies with a message in hand: the next start names it in doubt, tells a person, sends it no more."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,7 +20,14 @@ from followup.storage.switches import Switch
 
 PRIVATE = (NAME, "Miller", NUMBER, NUMBER[1:], EMAIL, "Lakeside IR:", "STOP=end", "sandbox")
 
-ZONES = ("Europe/Berlin", "America/New_York", "America/Los_Angeles", "Pacific/Auckland", "Asia/Tokyo", "Asia/Dhaka")
+ZONES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Los_Angeles",
+    "Pacific/Auckland",
+    "Asia/Tokyo",
+    "Asia/Dhaka",
+)
 """Wherever the sun stands, it is between noon and six in one of them."""
 
 
@@ -126,9 +133,7 @@ def assert_nothing_private(said: str) -> None:
     assert not [word for word in PRIVATE if word in said]
 
 
-def test_a_standby_takes_over_when_the_sender_is_killed(
-    make_world: Callable[..., World], sqlite_url: str
-) -> None:
+def test_a_standby_takes_over_when_the_sender_is_killed(make_world: Callable[..., World], sqlite_url: str) -> None:
     """One sender an SQLite file: the second waits, and begins the moment the first is gone."""
     world = make_world(sqlite_url)
     config = world.folder / "config.toml"
@@ -142,3 +147,66 @@ def test_a_standby_takes_over_when_the_sender_is_killed(
             eventually(lambda: '"tick"' in second.said() or ticked(world) != before, "the second one's round")
             second.terminate()
             assert second.ended() == 0
+
+
+def test_told_to_stop_while_sending_it_finishes_what_is_on_the_wire_and_claims_no_more(real_time: World) -> None:
+    """SIGTERM with a text at the provider: its outcome is written down, and nothing is left in hand."""
+    world = real_time
+    patient = welcomed(world, ConsentTo.SMS)
+    held, told = threading.Event(), threading.Event()
+
+    def hold(event: Event) -> None:
+        if event.point == "after accepting" and not held.is_set():
+            held.set()
+            told.wait(PATIENCE)
+
+    world.twilio.on_event(hold)
+    with DaemonProcess(world.folder / "config.toml", world.folder / "daemon.log") as daemon:
+        assert held.wait(PATIENCE)
+        late = other_patient(world)
+        daemon.terminate()
+        told.wait(0.5)
+        told.set()
+        assert daemon.ended() == 0
+        assert '"stopped"' in daemon.said()
+    row = world.row(patient, "welcome")
+    assert (row.status, row.attempt) == (Status.ACCEPTED, 1)
+    assert world.row(late, "welcome").status is Status.PLANNED
+    assert world.twilio.accepted() == 1
+
+
+def other_patient(world: World) -> int:
+    zone = world.app.clinic.practice.zone
+    today = world.clock.utc().astimezone(zone).date()
+    who = person("Otto Other", "+12145550102", None, zone=zone.key)
+    born = date(1950, 2, 3)
+    return world.enroll(
+        on=today, discharged_at=None, name="Otto Other", record_number="B-2", birth_date=born, patient=who
+    ).patient_id
+
+
+def test_two_daemons_on_one_postgresql_send_each_text_once(real_time: World) -> None:
+    """Both send; between them every patient gets one welcome."""
+    world = real_time
+    if world.app.storage.engine.dialect.name != "postgresql":
+        pytest.skip("one sender a file: the standby is tested above")
+    zone = world.app.clinic.practice.zone
+    today = world.clock.utc().astimezone(zone).date()
+    for number in range(40):
+        who = person(f"P {number}", f"+1214555{number:04d}", None, zone=zone.key)
+        born = date(1940, 1, 1) + timedelta(days=number)
+        named = {"name": f"P {number}", "record_number": f"R-{number}", "birth_date": born}
+        world.enroll(on=today, discharged_at=None, patient=who, **named)
+    config = world.folder / "config.toml"
+    with (
+        DaemonProcess(config, world.folder / "one.log") as one,
+        DaemonProcess(config, world.folder / "two.log") as two,
+    ):
+        eventually(lambda: world.twilio.accepted() >= 40, "every welcome")
+        for daemon in (one, two):
+            daemon.terminate()
+        assert [one.ended(), two.ended()] == [0, 0]
+    assert world.twilio.accepted() == 40
+    assert world.twilio.duplicates() == {}
+    with world.app.storage.reading() as tx:
+        assert Status.SENDING not in tx.outbox.counts()

@@ -248,26 +248,33 @@ def test_what_was_claimed_and_never_recorded_is_named_in_doubt_by_the_next_round
 # Texts that cannot be made
 
 
-@pytest.mark.parametrize(
-    ("spoilt", "why"),
-    [
-        ("{% for a in range(99999999) %}x{% endfor %}", "a loop"),
-        ("{{ 'x' * 999999999 }}", "a bomb"),
-        ("{{ parameter.never_set }} 214-555-0100", "a figure that nobody has set"),
-    ],
-)
-def test_a_spoilt_text_stops_at_the_door_or_ends_alone(
-    make_world: Callable[..., World], sqlite_url: str, tmp_path: Path, spoilt: str, why: str
+@pytest.fixture
+def spoil(tmp_path: Path) -> Callable[[str], None]:
+    """Puts other words into the clinic's own copy of the going-home text."""
+
+    def write(words: str) -> None:
+        shutil.copytree(find_messages_folder(), tmp_path / "messages")
+        (tmp_path / "messages/kyphoplasty/en/going-home.sms.j2").write_text(words)
+
+    return write
+
+
+@pytest.mark.parametrize("bomb", ["{% for a in range(99999999) %}x{% endfor %}", "{{ 'x' * 999999999 }}"])
+def test_a_text_that_is_a_bomb_is_refused_at_the_door(
+    make_world: Callable[..., World], sqlite_url: str, spoil: Callable[[str], None], bomb: str
 ) -> None:
-    """Refused when the folder is read; and if it is only found out when sent, that row fails and the others go."""
-    shutil.copytree(find_messages_folder(), tmp_path / "messages")
-    (tmp_path / "messages/kyphoplasty/en/going-home.sms.j2").write_text(spoilt)
+    spoil(bomb)
+    with pytest.raises(MessageError, match=r"going-home\.sms\.j2"):
+        make_world(sqlite_url)
+
+
+def test_a_text_that_cannot_be_made_ends_alone_with_a_task(
+    make_world: Callable[..., World], sqlite_url: str, spoil: Callable[[str], None]
+) -> None:
+    """It prints a figure the clinic left blank: that row fails, the mail of the same step goes."""
+    spoil("{{ clinic }}: No driving for {{ parameter.driving }}. {{ phone }}. 911. STOP=end")
     world = make_world(sqlite_url)
-    try:
-        enrolled = world.enroll()
-    except MessageError as refused:
-        assert "going-home.sms.j2" in str(refused), why
-        return
+    enrolled = world.enroll()
     world.run_until(world.clock.utc() + timedelta(hours=1))
     row = world.row(enrolled.patient_id, "going-home")
     assert (row.status, row.reason) == (Status.FAILED, Reason.CANNOT_RENDER)

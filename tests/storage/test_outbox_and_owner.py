@@ -1,7 +1,8 @@
-"""The outbox moves by compare-and-swap, each row is claimed once, and only a living owner keeps what it claimed."""
+"""The outbox moves by compare-and-swap, each row is claimed once, and only the living keep what they claimed."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -164,7 +165,9 @@ def test_a_switch_says_since_when_and_by_whom(storage: Storage) -> None:
 def test_what_a_change_replaced_is_kept_sealed_until_it_is_undone(storage: Storage) -> None:
     with storage.transaction() as tx:
         patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
-        tx.audit.write(NOW, "ann", "hold", patient_id=patient, before={"patients": {str(patient): {"held_at": None}}})
+        tx.audit.write(
+            NOW, "ann", "hold", patient_id=patient, before={"patients": {str(patient): {"held_at": None}}}
+        )
         tx.audit.write(NOW, "ann", "replan", patient_id=patient)
         change = tx.audit.last_undoable(patient)
         assert change is not None
@@ -185,8 +188,10 @@ def test_what_a_change_replaced_is_kept_sealed_until_it_is_undone(storage: Stora
         "UPDATE procedures SET in_hospital = true",
         "UPDATE procedures SET cancelled_at = '2026-10-31 10:00:00'",
         "DELETE FROM procedures",
-        "INSERT INTO procedures (id, patient_id, plan, on_date, enrolled_at)"
-        " SELECT 7, id, 'kyphoplasty', '2026-11-20', '2026-10-30 19:00:00' FROM patients",
+        (
+            "INSERT INTO procedures (id, patient_id, plan, on_date, enrolled_at)"
+            " SELECT 7, id, 'kyphoplasty', '2026-11-20', '2026-10-30 19:00:00' FROM patients"
+        ),
     ],
 )
 def test_what_another_program_writes_about_a_procedure_is_noted(
@@ -202,7 +207,7 @@ def test_what_another_program_writes_about_a_procedure_is_noted(
         assert tx.register.stale(10) == [patient]
 
 
-def test_what_the_planner_itself_notes_makes_nobody_stale(storage: Storage, database_url: str) -> None:
+def test_what_the_planner_itself_notes_makes_nobody_stale(storage: Storage) -> None:
     with storage.transaction() as tx:
         patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
         procedure = tx.register.add_procedure(patient, "kyphoplasty", date(2026, 10, 30), NOW)
@@ -288,7 +293,9 @@ def test_many_threads_ask_one_owner_at_once(storage: Storage) -> None:
     owner.release()
 
 
-def test_a_sender_that_lost_its_connection_comes_back_under_a_new_name(storage: Storage, database_url: str) -> None:
+def test_a_sender_that_lost_its_connection_comes_back_under_a_new_name(
+    storage: Storage, database_url: str
+) -> None:
     """What it had in hand under the old one belongs to the dead, and is taken up as such."""
     if storage.engine.dialect.name != "postgresql":
         pytest.skip("a file's lock has no connection to lose")
@@ -296,7 +303,10 @@ def test_a_sender_that_lost_its_connection_comes_back_under_a_new_name(storage: 
     assert owner.acquire()
     before = owner.name
     with outsider(database_url) as execute:
-        execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
     assert owner.acquire()
     assert owner.name != before
     assert owner.living({before, owner.name}) == {owner.name}
@@ -330,10 +340,14 @@ def plan_of(storage: Storage, act: object) -> str:
 
 INDEXED = {
     "is anything due": (lambda tx: tx.sending.anything_due(NOW), "ix_messages_due"),
-    "the claim": (lambda tx: tx.sending.due(NOW, 64, ChannelName.SMS), "ix_messages_claim"),
+    "the claim": (lambda tx: tx.sending.due(NOW, 64, ChannelName.SMS), "ix_messages_(claim|due)"),
     "a patient's messages": (lambda tx: tx.outbox.of_patients([1]), "ix_messages_patient_id"),
     "receipts to ask for": (lambda tx: tx.tracking.to_poll(NOW, 100), "ix_messages_poll"),
     "open questions": (lambda tx: tx.tracking.open_questions(NOW, 100), "ix_messages_question"),
+    "when an alert was closed": (
+        lambda tx: tx.tasks.alert_closed_at(1),
+        "_tasks_.*patient",
+    ),
     "who has messages in hand": (lambda tx: tx.sending.left_by("x", ChannelName.SMS), "ix_messages_owner"),
 }
 
@@ -342,7 +356,7 @@ INDEXED = {
 def test_what_every_round_asks_is_read_from_an_index(storage: Storage, act: object, index: str) -> None:
     planned(storage, 50)
     shown = plan_of(storage, act)
-    assert index in shown
+    assert re.search(index, shown)
     assert "SCAN messages\n" not in shown
     assert "Seq Scan on messages" not in shown
 
@@ -352,9 +366,7 @@ def test_a_round_with_nothing_due_reads_the_stale_table_and_one_entry_of_one_ind
     world.enroll(on=date(2026, 11, 20), discharged_at=None)
     world.tick()
     asked: list[str] = []
-    event.listen(
-        world.app.storage.engine, "before_cursor_execute", lambda _c, _x, said, *_: asked.append(said)
-    )
+    event.listen(world.app.storage.engine, "before_cursor_execute", lambda _c, _x, said, *_: asked.append(said))
     world.dispatcher.tick()
     read = [said for said in asked if said.startswith("SELECT") and "FROM" in said]
     assert len(read) == 2
@@ -365,6 +377,6 @@ def test_a_round_with_nothing_due_reads_the_stale_table_and_one_entry_of_one_ind
 
 def test_the_storage_is_of_the_kind_that_was_asked_for(database_url: str) -> None:
     with closing(Storage(database_url, SEALER)) as storage:
-        assert storage.engine.dialect.name == database_url.split(":", maxsplit=1)[0].split("+")[0]
+        assert storage.engine.dialect.name == database_url.split(":", maxsplit=1)[0].split("+", maxsplit=1)[0]
     with pytest.raises(StorageError, match="mysql"):
         Storage("mysql://clinic", SEALER)

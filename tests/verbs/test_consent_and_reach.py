@@ -27,6 +27,7 @@ from followup.worklist import Done, Said
 CHICAGO = ZoneInfo("America/Chicago")
 AGREED = Consent(ConsentTo.SMS, given=True, method="phone", wording="v1")
 
+
 def line(world: World, patient: int, channel: ChannelName = ChannelName.SMS) -> Line:
     return Line(patient, world.contact(patient), channel)
 
@@ -87,9 +88,7 @@ def test_no_text_goes_to_a_number_beyond_two_a_day_and_six_a_week_whoever_shares
     assert max(sum(first <= day < first + timedelta(days=7) for day in days) for first in days) <= 6
 
 
-def test_in_exemption_mode_one_a_day_and_three_a_week(
-    make_world: Callable[..., World], sqlite_url: str
-) -> None:
+def test_in_exemption_mode_one_a_day_and_three_a_week(make_world: Callable[..., World], sqlite_url: str) -> None:
     world = make_world(sqlite_url, exemption=True)
     patient = world.enroll(patient=person(agreed=[])).patient_id
     world.run_until(datetime(2026, 12, 20, tzinfo=UTC), timedelta(hours=12))
@@ -174,7 +173,8 @@ def test_nobody_said_home_is_one_task_a_day_that_closes_itself(world: World) -> 
 
 
 @pytest.mark.parametrize(
-    ("score", "kind"), [(0, None), (3, None), (4, TaskKind.PAIN_NOTED), (7, TaskKind.HIGH_PAIN), (10, TaskKind.HIGH_PAIN)]
+    ("score", "kind"),
+    [(0, None), (3, None), (4, TaskKind.PAIN_NOTED), (7, TaskKind.HIGH_PAIN), (10, TaskKind.HIGH_PAIN)],
 )
 def test_an_answer_closes_the_question_and_its_score_is_judged(
     world: World, score: int, kind: TaskKind | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import event
 from world import World, person
 
 from followup import change
@@ -33,7 +34,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("changes", "said"), WRONG.values(), ids=WRONG)
 def test_what_cannot_be_right_changes_nothing(world: World, changes: dict[str, object], said: str) -> None:
-    with pytest.raises(InputError, match=".") as refused:
+    with pytest.raises(InputError) as refused:
         world.enroll(**changes)
     assert said in str(refused.value)
     assert "Ruth" not in str(refused.value)
@@ -49,7 +50,9 @@ def test_every_fault_is_named_at_once(world: World) -> None:
 
 def test_a_caregiver_needs_the_patients_word_about_sharing(world: World) -> None:
     daughter = person("Dora", "+12145550155", None, role=Role.CAREGIVER)
-    silent = type(daughter)(daughter.contact, tuple(c for c in daughter.consents if c.about is not ConsentTo.SHARE))
+    silent = type(daughter)(
+        daughter.contact, tuple(c for c in daughter.consents if c.about is not ConsentTo.SHARE)
+    )
     with pytest.raises(InputError, match="share"):
         world.enroll(caregivers=(silent,))
 
@@ -110,12 +113,8 @@ def test_a_patient_entered_on_day_6_gets_no_text_of_the_days_before(world: World
 
 def test_a_thousand_enrollments_ask_no_more_of_the_database_than_the_first(world: World) -> None:
     """Nothing quadratic: the hundredth patient costs as many statements as the second."""
-    from sqlalchemy import event
-
     asked: list[str] = []
-    event.listen(
-        world.app.storage.engine, "before_cursor_execute", lambda _c, _x, said, *_: asked.append(said)
-    )
+    event.listen(world.app.storage.engine, "before_cursor_execute", lambda _c, _x, said, *_: asked.append(said))
     counts = []
     for number in range(100):
         asked.clear()

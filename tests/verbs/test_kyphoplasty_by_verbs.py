@@ -101,7 +101,9 @@ def two_sessions(either_world: World) -> tuple[World, int, int, int]:
     return either_world, first.patient_id, first.procedure_id, second.procedure_id
 
 
-def test_a_second_session_supersedes_what_the_first_has_not_said(two_sessions: tuple[World, int, int, int]) -> None:
+def test_a_second_session_supersedes_what_the_first_has_not_said(
+    two_sessions: tuple[World, int, int, int],
+) -> None:
     world, patient, first, second = two_sessions
     unsent = [r for r in world.rows(patient) if r.procedure_id == first and r.sent_at is None]
     assert {(r.status, r.reason, r.held_by) for r in unsent if r.step in {"four-weeks", "six-weeks"}} == {
