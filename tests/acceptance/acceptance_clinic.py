@@ -26,7 +26,7 @@ NAME = "Lakeside IR"
 PHONE = "214-555-0100"
 PATIENT, CAREGIVER = "+12145550142", "+12145550143"
 FOLLOWUP = (sys.executable, "-m", "followup")
-PATIENCE = 120
+PATIENCE = 60
 """Seconds after which a command is taken for hung; no test waits for it."""
 
 _ALL_ROUND = (

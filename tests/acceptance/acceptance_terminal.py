@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,8 +46,12 @@ class Terminal:
         self.types(answer)
 
     def interrupts(self) -> None:
-        """Press Ctrl-C."""
-        os.write(self._screen, b"\x03")
+        """Press Ctrl-C: what the terminal makes of it is a signal.
+
+        Enter after it wakes a program that was caught between its question and its waiting for the answer.
+        """
+        self._process.send_signal(signal.SIGINT)
+        self.types("")
 
     def ends(self) -> int:
         """Wait for the command to end; returns its exit code."""

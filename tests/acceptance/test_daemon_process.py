@@ -11,6 +11,7 @@ from pathlib import Path
 from time import sleep
 
 from acceptance_clinic import FOLLOWUP, NAME, PATIENCE, Clinic
+from acceptance_terminal import terminal
 
 CANARIES = ("Ruth", "Miller", "5550142", "555-0142", "ruth@", "You will get", NAME, "214-555")
 Log = Callable[[], list[dict[str, object]]]
@@ -59,6 +60,33 @@ def test_the_daemon_sends_what_is_due_logs_ids_alone_and_ends_when_told(either_c
     assert not [canary for canary in (*CANARIES, patient) if canary in said]
     assert [text["body"].startswith(f"{NAME}: You will get") for text in clinic.texts()] == [True]
     assert len(clinic.mails()) == 1
+
+
+def test_with_the_patient_on_the_phone_a_welcome_that_does_not_arrive_becomes_a_task(clinic: Clinic) -> None:
+    with daemon(clinic) as (_, log):
+        wait_until(lambda: clinic.outsider("SELECT 1 FROM switches WHERE name = 'ticked'"), "the first tick")
+        with terminal(clinic, "enroll") as desk:
+            for question, answer in (
+                ("Patient's name:", "Ruth Miller"),
+                ("Birth date", "3/7/1948"),
+                ("Record number", ""),
+                ("Procedure date", ""),
+                ("Mobile number", "214-555-0142"),
+                ("E-mail", ""),
+                ("Language", ""),
+                ("Time zone", ""),
+                ("Agreed to texts?", "y"),
+                ("Add a caregiver?", ""),
+                ("Pain before", ""),
+                ("Home already?", "n"),
+                ("Enroll?", ""),
+                ("Did the welcome text arrive? [Y/n/later]", "n"),
+            ):
+                desk.asks(question, answer)
+            desk.sees("A task is open")
+            assert desk.ends() == 0
+        assert "failed" not in _events(log)
+    assert [task["kind"] for task in clinic.json("tasks")] == ["bad_address"]
 
 
 def _statuses(clinic: Clinic) -> set[str]:

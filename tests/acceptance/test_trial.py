@@ -38,7 +38,10 @@ def test_in_trial_a_patient_is_planned_and_marked_and_a_tick_by_hand_sends_nothi
         desk.asks("Enroll?")
         desk.sees("The patient's id is")
     (patient,) = (one["patient"] for one in trial.json("patients"))
-    assert {row["trial"] for row in trial.messages(patient)} == {True}
+    assert {(row["channel"], row["trial"]) for row in trial.messages(patient, "planned")} == {
+        ("sms", True),
+        ("phone", False),
+    }
     assert "planned (trial)" in trial.says("show", patient)
     assert "the clinic is in trial" in trial.says("why", patient, "welcome")
     assert "TRIAL" in trial.says()
