@@ -1,11 +1,12 @@
-"""Prints docs/states.md from followup/care/delivery.py: `python docs/make_states.py > docs/states.md`."""
+"""Prints docs/states.md from followup/care/status.py and reason.py: `python docs/make_states.py > docs/states.md`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 
-from followup.care.delivery import MOVES, SET_ASIDE, STATUS_SENTENCES, Mover, Reason, Status
+from followup.care.reason import Reason
+from followup.care.status import MOVES, SET_ASIDE, STATUS_SENTENCES, Mover, Status
 
 MOVERS = {
     Mover.PLANNER: "plans anew whenever a fact changes (`followup/replan.py`)",
@@ -22,7 +23,7 @@ def page() -> str:
         [
             "# What can become of a message",
             "",
-            "Made by `docs/make_states.py` from `followup/care/delivery.py`. Do not edit this page by hand.",
+            "Made by `docs/make_states.py` from `followup/care/status.py` and `reason.py`. Do not edit this page by hand.",
             "",
             *_diagram(),
             "",

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from followup import log
-from followup.care.delivery import Attempt, Outcome, Reason, Status, judge
+from followup.care.delivery import Attempt, Outcome, judge
 from followup.care.message import Held, Message
 from followup.care.people import ChannelName
 from followup.care.practice import QUESTION_OPEN_FOR
+from followup.care.reason import Reason
+from followup.care.status import Status
 from followup.care.task import TaskKind, new_task
 from followup.channels.slots import Result, Slots
 from followup.clock import Clock

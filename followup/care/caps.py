@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from followup.care.delivery import Reason
 from followup.care.displace import contact_of, displace, instead, next_day, unsent
 from followup.care.facts import Facts
 from followup.care.local_time import local_day
 from followup.care.message import Held, ReminderKey
 from followup.care.people import ChannelName, Contact
 from followup.care.practice import Caps, Practice
+from followup.care.reason import Reason
 from followup.care.rows import may_still_go
 from followup.care.timeline import Reminder
 

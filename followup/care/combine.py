@@ -8,13 +8,13 @@ from datetime import date
 from itertools import groupby
 
 from followup.care.caps import by_next_channel, capped
-from followup.care.delivery import Reason
 from followup.care.displace import contact_of, unsent
 from followup.care.facts import Facts
 from followup.care.local_time import local_day
 from followup.care.message import Held, ReminderKey
 from followup.care.people import ChannelName, Patient
 from followup.care.practice import Practice
+from followup.care.reason import Reason
 from followup.care.rows import perhaps_said
 from followup.care.spacing import after_questions, nudges, one_question
 from followup.care.standing import order

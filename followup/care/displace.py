@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from followup.care.delivery import Reason
 from followup.care.facts import Facts
 from followup.care.local_time import instant, local_day
 from followup.care.message import LEAST_ROOM, Held, ReminderKey
 from followup.care.people import ChannelName, Contact
 from followup.care.practice import Practice
+from followup.care.reason import Reason
 from followup.care.rows import may_still_go
 from followup.care.standing import held_by_overlap
 from followup.care.timeline import Reminder, is_later

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from followup.care.delivery import Reason
 from followup.care.displace import contact_of, displace, instead, next_day, unsent
 from followup.care.facts import Facts
 from followup.care.local_time import local_day
 from followup.care.message import LEAST_ROOM, Held, ReminderKey
 from followup.care.practice import QUESTION_OPEN_FOR, Practice
 from followup.care.questions import questions
+from followup.care.reason import Reason
 from followup.care.timeline import Reminder, is_later
 
 Reminders = Mapping[ReminderKey, Reminder]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from followup.care.delivery import Reason
 from followup.care.local_time import local_day
 from followup.care.message import Held, ReminderKey
 from followup.care.people import Contact, Patient, Procedure
 from followup.care.plan import Anchor, Step
 from followup.care.practice import Practice
+from followup.care.reason import Reason
 from followup.care.restrictions import holder, limits
 
 

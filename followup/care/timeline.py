@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from followup.care.delivery import Reason
 from followup.care.local_time import instant, local_day
 from followup.care.message import LEAST_ROOM, Held, Recorded, ReminderKey
 from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
 from followup.care.plan import Anchor, Bound, CarePlan, Step
 from followup.care.practice import QUESTION_OPEN_FOR, Practice
+from followup.care.reason import Reason
 from followup.care.rows import fell_through, may_still_go, perhaps_said
 from followup.care.standing import held_by_facts, home_at
 

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from followup.care.delivery import Receipt, Status
+from followup.care.delivery import Receipt
 from followup.care.message import Message
+from followup.care.status import Status
 from followup.channels.exchange import Exchange
 from followup.channels.twilio_codes import ACCEPTED_SID, BAD_ADDRESS, STATUSES
 from followup.channels.wire import is_loopback, verified_tls

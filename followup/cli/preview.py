@@ -162,7 +162,7 @@ def _shown(asked: _Asked) -> list[Reminder]:
 
 
 def _waits(reminder: Reminder) -> bool:
-    from followup.care.delivery import Reason
+    from followup.care.reason import Reason
 
     return reminder.spare and reminder.held is not None and reminder.held.reason == Reason.NOT_HOME
 

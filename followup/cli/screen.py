@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from followup.care.delivery import Reason, Status
+from followup.care.reason import Reason
+from followup.care.status import Status
 
 if TYPE_CHECKING:
     from followup.care.people import Patient

@@ -56,15 +56,15 @@ def show(desk: Desk, patient: str | None, *, as_json: bool, everything: bool) ->
 
 def told(entries: list[Entry]) -> list[Entry]:
     """Without rows that only say "it goes by another channel"."""
-    from followup.care.delivery import Reason
+    from followup.care.reason import Reason
 
     return [e for e in entries if e.reason not in (Reason.OTHER_CHANNEL, Reason.OTHER_CONTACT)]
 
 
 def contact_line(contact: Contact) -> str:
     """How one contact is reached; a channel that may not be used says why."""
-    from followup.care.delivery import Reason
     from followup.care.people import ChannelName
+    from followup.care.reason import Reason
 
     ways = []
     for channel, address in ((ChannelName.SMS, contact.number), (ChannelName.EMAIL, contact.email)):

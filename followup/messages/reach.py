@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
-from followup.care.delivery import Reason
 from followup.care.local_time import SendWindow, StaffedHours, instant, local_day
 from followup.care.people import Contact, Patient, Procedure, Role
 from followup.care.plan import CarePlan, Step
 from followup.care.practice import Practice
+from followup.care.reason import Reason
 from followup.care.timeline import Reminder, build_timeline
 
 _FIRST = date(2026, 3, 16)

@@ -25,13 +25,14 @@ from care_worlds import (
 from hypothesis import given
 
 from followup.care.combine import Facts, patient_timeline
-from followup.care.delivery import Reason, Status
 from followup.care.local_time import local_day
 from followup.care.message import Recorded
 from followup.care.people import Role
 from followup.care.plan import Asks, Bound
 from followup.care.practice import QUESTION_OPEN_FOR, Caps, Practice
+from followup.care.reason import Reason
 from followup.care.restrictions import in_force, limits
+from followup.care.status import Status
 from followup.care.timeline import Reminder
 
 FRIDAY = date(2026, 10, 30)

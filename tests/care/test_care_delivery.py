@@ -13,24 +13,17 @@ from followup.care.delivery import (
     JITTER,
     LATEST_RETRY,
     MOST_ATTEMPTS,
-    MOVES,
-    ON_THE_WIRE,
-    SET_ASIDE,
     SOONEST_RETRY,
-    STATUS_SENTENCES,
-    UNSENT,
     Attempt,
-    Mover,
     Outcome,
-    Reason,
     Receipt,
-    Status,
-    allowed,
     back_off,
     judge,
 )
 from followup.care.message import LEAST_ROOM, POLICIES, Kind
 from followup.care.people import Bar
+from followup.care.reason import Reason
+from followup.care.status import MOVES, ON_THE_WIRE, SET_ASIDE, STATUS_SENTENCES, UNSENT, Mover, Status, allowed
 from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable, Uncertain
 
 NOON = datetime(2026, 11, 2, 18, tzinfo=UTC)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from channel_parts import a_mail, a_text, an_hour, mailing, outcome, texting
 
-from followup.care.delivery import Receipt, Status
+from followup.care.delivery import Receipt
 from followup.care.message import Message
+from followup.care.status import Status
 from followup.errors import Rejected, SenderBlocked, Unavailable, Uncertain
 from followup.sandbox.faults import Close, Refuse
 from followup.sandbox.smtp_faults import SmtpClose, SmtpReply

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import pytest
 from channel_parts import NUMBER, a_text, an_account, an_hour, answering, outcome, texting
 
-from followup.care.delivery import Receipt, Status
+from followup.care.delivery import Receipt
+from followup.care.status import Status
 from followup.channels.twilio_codes import STATUSES
 from followup.channels.twilio_sms import TwilioSms
 from followup.errors import ConfigError, Rejected, SenderBlocked, Unavailable, Uncertain
