@@ -1,4 +1,4 @@
-"""Prints docs/states.md from followup/care/status.py and reason.py: `python docs/make_states.py > docs/states.md`."""
+"""Prints docs/states.md from care/status.py and care/reason.py: `python docs/make_states.py > docs/states.md`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def page() -> str:
         [
             "# What can become of a message",
             "",
-            "Made by `docs/make_states.py` from `followup/care/status.py` and `reason.py`. Do not edit this page by hand.",
+            "Made by `docs/make_states.py` from `care/status.py` and `care/reason.py`. Do not edit this page by hand.",
             "",
             *_diagram(),
             "",

@@ -89,7 +89,7 @@ def move(hand: Hand, patient: Patient, procedure: Procedure, on: date) -> Replan
 def _close_date_task(hand: Hand, patient_id: int) -> None:
     """Who says which date is right has answered the task that asked for it."""
     for task in hand.tx.tasks.open_tasks(patient_id):
-        if task.kind is TaskKind.DATE_CHANGED and not hand.tx.register.unconfirmed_dates(patient_id):
+        if task.kind is TaskKind.DATE_CHANGED and not hand.tx.stale.changed_dates(patient_id):
             hand.tx.tasks.close(task.number, hand.now, hand.by)
 
 

@@ -43,7 +43,7 @@ def tell(tx: Transaction, clinic: Clinic, kind: TaskKind, entry: Entry, now: dat
         **said,
     )
     if entry.patient_id:
-        tx.register.mark_stale(entry.patient_id)
+        tx.stale.note(entry.patient_id)
     return tx.tasks.open(task, now)
 
 
@@ -71,7 +71,7 @@ def recorded(tx: Transaction, clinic: Clinic, claim: Claim, outcome: Outcome, no
         tell(tx, clinic, TaskKind.NOT_SENT, entry, now)
     elif entry.asks and entry.patient_id:
         # An open question moves its nudge and what waits for its answer.
-        tx.register.mark_stale(entry.patient_id)
+        tx.stale.note(entry.patient_id)
 
 
 def did_not_arrive(tx: Transaction, clinic: Clinic, entry: Entry, *, bad_address: bool, now: datetime) -> None:

@@ -92,7 +92,7 @@ class Dispatcher:
     def idle(self) -> bool:
         """Whether there is nothing to do: the stale table is empty and the first due row is not due yet."""
         with self.storage.reading() as tx:
-            return not tx.register.stale(1) and not tx.sending.anything_due(self.clock.utc())
+            return not tx.stale.patients(1) and not tx.sending.anything_due(self.clock.utc())
 
     def sweep(self, tally: Tally) -> None:
         """Bring timelines up to date and end what is past its time."""

@@ -85,7 +85,7 @@ def replan(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime, by: 
     timeline = patient_timeline(Facts(patient, recorded, alert_open, alert_closed_at), practice)
     changes = reconcile(timeline, recorded, now)
     _write(tx, clinic, patient, changes, now)
-    tx.register.mark_fresh([patient_id])
+    tx.stale.forget([patient_id])
     if changes:
         tx.audit.write(now, by, "replan", patient_id=patient_id, detail=_summary(changes))
     _open_tasks(tx, practice, patient, _Aftermath(changes, timeline, entries), now)
@@ -200,7 +200,7 @@ def replan_stale(tx: Transaction, clinic: Clinic, now: datetime, limit: int = 10
 
     A procedure's date that moved earlier, by more than a week, or after something was sent waits for a person.
     """
-    free = tx.register.lock_free(tx.register.stale(limit))
+    free = tx.register.lock_free(tx.stale.patients(limit))
     return sum(_replanned(tx, clinic, patient_id, now) for patient_id in sorted(free))
 
 
@@ -219,7 +219,7 @@ def _replanned(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime) 
 
 
 def _judge_dates(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime) -> None:
-    for procedure_id, planned, found in tx.register.unconfirmed_dates(patient_id):
+    for procedure_id, planned, found in tx.stale.changed_dates(patient_id):
         entries = tx.outbox.of_patients([patient_id])[patient_id]
         begun = any(e.procedure_id == procedure_id and not _certainly_unsent(e.recorded) for e in entries)
         if planned < found <= planned + SMALL_MOVE and not begun:

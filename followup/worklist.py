@@ -54,7 +54,7 @@ def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime,
 
 def _require_no_open_date(tx: Transaction, task: Task) -> None:
     """Texts wait until somebody says which date is right: a closed task would leave them waiting unseen."""
-    if task.closed_at is None and task.patient_id and tx.register.unconfirmed_dates(task.patient_id):
+    if task.closed_at is None and task.patient_id and tx.stale.changed_dates(task.patient_id):
         raise RefusedError("say first which procedure date is right (`followup change`): texts wait for it")
 
 

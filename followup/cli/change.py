@@ -154,7 +154,7 @@ def _date(desk: Desk, patient: Patient) -> Verb:
     procedure = latest_procedure(patient)
     today = desk.now.astimezone(desk.app.clinic.practice.zone).date()
     with desk.app.storage.reading() as tx:
-        changed = {row: found for row, _, found in tx.register.unconfirmed_dates(patient.id)}
+        changed = {row: found for row, _, found in tx.stale.changed_dates(patient.id)}
     if procedure.id in changed:
         screen.say(f"Another program changed it from {procedure.on} to {changed[procedure.id]}.", "yellow")
     default = str(changed.get(procedure.id, procedure.on))

@@ -20,6 +20,7 @@ from followup.storage.outbox import Outbox
 from followup.storage.register import Register
 from followup.storage.seal import Sealer
 from followup.storage.sending import Sending
+from followup.storage.stale import Stale
 from followup.storage.switches import Switches
 from followup.storage.tasks import Tasks
 from followup.storage.tracking import Tracking
@@ -63,6 +64,10 @@ class Transaction:
     @cached_property
     def audit(self) -> Audit:
         return Audit(self.connection, self.sealer)
+
+    @cached_property
+    def stale(self) -> Stale:
+        return Stale(self.connection)
 
     @cached_property
     def switches(self) -> Switches:

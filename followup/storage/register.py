@@ -15,7 +15,6 @@ from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
 from followup.errors import NotFoundError, StorageError
 from followup.storage import tables as t
 from followup.storage.agreements import Agreements, Bars
-from followup.storage.conflicts import insert_unless_there
 from followup.storage.ids import new_id, new_short_id
 from followup.storage.seal import Place, Sealer
 
@@ -37,7 +36,6 @@ _OF_PERSON = (
     select(t.patients.c.id).where(t.patients.c.person_index == bindparam("index")).order_by(t.patients.c.id)
 )
 _LOCK = select(t.patients.c.id).where(t.patients.c.id == bindparam("id")).with_for_update()
-_FORGET_STALE = t.stale.delete().where(t.stale.c.patient_id.in_(_IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,26 +277,7 @@ class Register:
         )
         return row
 
-    # Stale patients
-
-    def stale(self, limit: int) -> list[int]:
-        return list(
-            self._connection.scalars(select(t.stale.c.patient_id).order_by(t.stale.c.patient_id).limit(limit))
-        )
-
-    def unconfirmed_dates(self, patient_id: int) -> list[tuple[int, date, date]]:
-        """Procedures whose date another program changed: id, the date planned with, the date now recorded."""
-        p = t.procedures.c
-        query = select(p.id, p.planned_on, p.on_date).where(
-            p.patient_id == patient_id, p.planned_on.is_not(None), p.planned_on != p.on_date
-        )
-        return [(row.id, row.planned_on, row.on_date) for row in self._connection.execute(query)]
-
-    def mark_stale(self, patient_id: int) -> None:
-        insert_unless_there(self._connection, t.stale, {"patient_id": patient_id})
-
-    def mark_fresh(self, patient_ids: Collection[int]) -> None:
-        self._connection.execute(_FORGET_STALE, {"ids": sorted(patient_ids)})
+    # Procedures
 
     def not_home(self, since: date, before: date) -> list[int]:
         """Procedures done from `since` to the day before `before` of which nobody has said where they ended."""

@@ -202,23 +202,23 @@ def test_what_another_program_writes_about_a_procedure_is_noted(
     with storage.transaction() as tx:
         patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
         tx.register.add_procedure(patient, "kyphoplasty", date(2026, 10, 30), NOW)
-        tx.register.mark_fresh([patient])
+        tx.stale.forget([patient])
     with outsider(database_url) as execute:
         execute(statement)
     with storage.reading() as tx:
-        assert tx.register.stale(10) == [patient]
+        assert tx.stale.patients(10) == [patient]
 
 
 def test_what_the_planner_itself_notes_makes_nobody_stale(storage: Storage) -> None:
     with storage.transaction() as tx:
         patient = tx.register.add_patient(NAME, date(1944, 5, 6), None, NOW)
         procedure = tx.register.add_procedure(patient, "kyphoplasty", date(2026, 10, 30), NOW)
-        tx.register.mark_fresh([patient])
+        tx.stale.forget([patient])
         tx.register.set_procedure(procedure, planned_on=date(2026, 11, 1))
-        assert tx.register.stale(10) == []
-        tx.register.mark_stale(patient)
-        tx.register.mark_stale(patient)
-        assert tx.register.stale(10) == [patient]
+        assert tx.stale.patients(10) == []
+        tx.stale.note(patient)
+        tx.stale.note(patient)
+        assert tx.stale.patients(10) == [patient]
 
 
 # Who may send

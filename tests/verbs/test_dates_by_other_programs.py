@@ -124,5 +124,5 @@ def test_one_patient_whose_facts_cannot_be_read_does_not_stop_the_others(either_
     assert world.procedure(sound.patient_id).on == date(2026, 11, 13)
     assert world.row(sound.patient_id, "welcome").status is Status.ACCEPTED
     with world.app.storage.reading() as tx:
-        assert tx.register.stale(10) == [spoilt.patient_id]
+        assert tx.stale.patients(10) == [spoilt.patient_id]
     assert world.tasks(TaskKind.CANNOT_RENDER)
