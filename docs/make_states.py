@@ -23,7 +23,7 @@ def page() -> str:
         [
             "# What can become of a message",
             "",
-            "Made by `docs/make_states.py` from `care/status.py` and `care/reason.py`. Do not edit this page by hand.",
+            "Made by `docs/make_states.py` from `care/status.py` and `care/reason.py`; not to be edited by hand.",
             "",
             *_diagram(),
             "",

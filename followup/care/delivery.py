@@ -95,10 +95,11 @@ def _again(attempt: Attempt, reason: Reason, error: DeliveryError, now: datetime
     blocked = isinstance(error, SenderBlocked)
     if charged and attempt.charged_before + 1 >= MOST_ATTEMPTS:
         return Outcome(Status.FAILED, Reason.ATTEMPTS_SPENT, code=error.code)
-    wait = back_off(attempt, now)
-    if isinstance(error, Unavailable) and error.retry_after:
-        wait = max(wait, error.retry_after)
-    due_at = now + wait
+    asked = (isinstance(error, Unavailable) and error.retry_after) or timedelta()
+    due_at = now + max(back_off(attempt, now), asked)
+    if due_at + LEAST_ROOM > attempt.valid_until:
+        # The usual wait would outlast it: one more try as soon as may be is better than none.
+        due_at = now + max(SOONEST_RETRY, asked)
     if due_at + LEAST_ROOM > attempt.valid_until:
         return Outcome(Status.EXPIRED, Reason.TOO_LATE, code=error.code, charged=charged, pauses_sender=blocked)
     return Outcome(

@@ -198,3 +198,11 @@ def test_waits_grow_with_the_age_of_a_message_between_their_bounds_and_are_the_s
     wait = back_off(attempt, NOON)
     assert SOONEST_RETRY * (1 - JITTER) <= wait <= LATEST_RETRY * (1 + JITTER)
     assert wait == back_off(attempt, NOON)
+
+
+def test_near_its_end_a_message_is_tried_once_more_rather_than_given_up() -> None:
+    begun = NOON - timedelta(hours=3)
+    near = Attempt(1, 0, begun, NOON + timedelta(minutes=10))
+    assert judge(near, Unavailable("gone"), NOON).due_at == NOON + SOONEST_RETRY
+    over = Attempt(1, 0, begun, NOON + timedelta(minutes=2))
+    assert judge(over, Unavailable("gone"), NOON).status is Status.EXPIRED
