@@ -191,9 +191,13 @@ def add_caregiver(hand: Hand, patient: Patient, person: NewPerson) -> Replanned:
 
 def undo(hand: Hand, patient_id: int) -> tuple[Recorded, Replanned]:
     """Put back what the patient's latest change replaced; RefusedError if there is nothing to undo."""
-    change = hand.tx.audit.last_undoable(patient_id)
-    if change is None or change.before is None:
+    change = hand.tx.audit.last_change(patient_id)
+    if change is None:
         raise RefusedError("there is no change to undo for this patient")
+    if change.before is None:
+        raise RefusedError(
+            f"the latest change is {change.action!r}, which cannot be taken back; see `followup change`"
+        )
     for table, rows in change.before.items():
         for row, values in rows.items():
             _PUT_BACK[table](hand, int(row), values)

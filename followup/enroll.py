@@ -16,7 +16,7 @@ from followup.errors import InputError, RefusedError
 from followup.replan import Clinic, Replanned, replan
 from followup.storage import Transaction
 from followup.storage.agreements import Consent
-from followup.storage.register import NewContact
+from followup.storage.register import NewContact, same_name
 
 FURTHEST_AHEAD = timedelta(days=180)
 """A procedure is not booked further ahead: a later date is taken for a slip of the hand."""
@@ -155,9 +155,29 @@ def _same_person(tx: Transaction, entered: Enrollment) -> int | None:
     if entered.birth_date is None:
         return None
     found = tx.register.same_person(entered.name, entered.birth_date, entered.record_number)
-    if found is not None and tx.register.identities([found])[found].birth_date != entered.birth_date:
-        raise InputError("record number: it belongs to a patient with another birth date")
+    if found is not None:
+        _require_same(tx, found, entered)
     return found
+
+
+def _require_same(tx: Transaction, found: int, entered: Enrollment) -> None:
+    """Raises InputError where what was entered is not what is on record: the wrong chart, or news for `change`."""
+    who = tx.register.identities([found])[found]
+    if who.birth_date != entered.birth_date:
+        raise InputError("record number: it belongs to a patient with another birth date")
+    if same_name(who.name) != same_name(entered.name):
+        raise InputError("record number: it belongs to a patient with another name")
+    if entered.patient is None:
+        return
+    known = next(c for c in tx.register.patient(found).contacts if c.role is Role.PATIENT)
+    new = entered.patient.contact
+    given = {about for about in (ConsentTo.SMS, ConsentTo.EMAIL) if tx.agreements.given(known.id, about)}
+    differs = (new.number or known.number) != known.number or (new.email or known.email) != known.email
+    if differs or {c.about for c in entered.patient.consents if c.given} - given:
+        raise InputError(
+            "this patient is enrolled already, with another number, e-mail address or consent; "
+            "record what is new with `followup change` first"
+        )
 
 
 def _living(tx: Transaction, patient_id: int) -> Patient:
@@ -237,7 +257,8 @@ def _person_faults(entered: Enrollment, today: date) -> Iterator[str]:
         yield "birth date: missing; for example 1948-03-07"
     elif not today.year - OLDEST <= entered.birth_date.year or entered.birth_date > today:
         yield "birth date: not in the last 120 years; for example 1948-03-07"
-    if entered.patient is None:
+    people = [p for p in (entered.patient, *entered.caregivers) if p]
+    if not any(p.contact.number or p.contact.email for p in people):
         yield "contact: a number or an e-mail address is needed, or a caregiver's"
 
 

@@ -12,7 +12,7 @@ from followup.care.people import ChannelName, Patient, Procedure, Role, Stay
 from followup.care.rows import perhaps_said
 from followup.care.task import TaskKind, new_task
 from followup.errors import InputError, RefusedError
-from followup.replan import PROGRAM, Clinic, replan
+from followup.replan import PROGRAM, Clinic, Replanned, replan
 from followup.storage import Transaction
 from followup.storage.inbox import Reply
 from followup.storage.outbox_rows import Entry
@@ -68,10 +68,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a spoken answer led to: the question it closed, and the task it opened, if any."""
+    """What a spoken answer led to: the question it closed, the task it opened, what is planned now."""
 
     question: Entry | None
     task: TaskKind | None
+    replanned: Replanned
 
 
 def answer(
@@ -95,8 +96,7 @@ def answer(
         task = new_task(kind, said.now, clinic.practice.staffed, patient.id, score=score, earlier_scores=earlier)
         tx.tasks.open(task, said.now)
     tx.audit.write(said.now, said.by, "answer", patient_id=patient.id, detail=f"closed={len(asked)}")
-    replan(tx, clinic, patient.id, said.now, said.by)
-    return Answered(question, kind)
+    return Answered(question, kind, replan(tx, clinic, patient.id, said.now, said.by))
 
 
 def _reply(patient: Patient, question: Entry | None, score: int, said: Said) -> Reply:

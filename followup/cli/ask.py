@@ -14,7 +14,8 @@ from followup.errors import InputError
 
 T = TypeVar("T")
 
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2,4})")
+_WHOLE_YEAR = 4
 
 
 def ask(question: str, read: Callable[[str], T], default: str | None = None) -> T:
@@ -50,17 +51,21 @@ def day(typed: str, today: date) -> date:
     if typed.lower() in words:
         return today + timedelta(days=words[typed.lower()])
     if found := _US_DATE.fullmatch(typed):
-        month, number, year = map(int, found.groups())
-        typed = f"{year:04}-{month:02}-{number:02}"
+        month, number, year = found.groups()
+        if len(year) != _WHOLE_YEAR:
+            raise InputError("write the year with its four digits: 3/7/1948")
+        typed = f"{year}-{month:0>2}-{number:0>2}"
     try:
         return date.fromisoformat(typed)
     except ValueError as error:
         raise InputError("this is not a day of the calendar; write 2026-10-30 or 10/30/2026") from error
 
 
-def moment(typed: str, on: date, zone: ZoneInfo, now: datetime) -> datetime:
-    """A time of day on `on`, or a date and a time, as clocks in `zone` show it; `now` by that word."""
+def moment(typed: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """A time of today, or a date and a time, as clocks in `zone` show it, or `now`. Raises InputError."""
     from followup.care.local_time import instant
+
+    today = now.astimezone(zone).date()
 
     if typed.lower() == "now":
         return now
@@ -69,7 +74,7 @@ def moment(typed: str, on: date, zone: ZoneInfo, now: datetime) -> datetime:
         wall = time.fromisoformat(parts[-1].zfill(5))
     except (ValueError, IndexError) as error:
         raise InputError("write the time like 14:30, or with its date 2026-10-30 14:30") from error
-    return instant(day(parts[0], on) if len(parts) > 1 else on, wall, zone)
+    return instant(day(parts[0], today) if len(parts) > 1 else today, wall, zone)
 
 
 def choice(question: str, options: list[str], default: int | None = None) -> int:

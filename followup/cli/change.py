@@ -28,6 +28,8 @@ class _Choice:
 
     words: str
     asks: Callable[[Desk, Patient], Verb]
+    grave: bool = False
+    """Enter alone does not carry it out."""
 
 
 @click.command()
@@ -41,7 +43,7 @@ def change(desk: Desk, patient: str | None) -> None:
         facts = tx.register.patient(patient_id, consent_needed=desk.app.clinic.practice.caps.consent_needed)
     screen.say(line(who), "bold")
     picked = _MENU[ask.choice("Change", [choice.words for choice in _MENU])]
-    confirm(desk, picked.asks(desk, facts))
+    confirm(desk, picked.asks(desk, facts), grave=picked.grave)
 
 
 @click.command()
@@ -58,18 +60,18 @@ def undo(desk: Desk, patient: str | None) -> None:
     change, _ = desk.rehearse(lambda tx: verb(desk.hand(tx), patient_id))
     at = screen.when(change.at, desk.app.clinic.practice.zone)
     screen.say(f"The latest change: {change.action}, {at}, by {change.by}.")
-    confirm(desk, lambda tx: verb(desk.hand(tx), patient_id)[1])
+    confirm(desk, lambda tx: verb(desk.hand(tx), patient_id)[1], grave=True)
 
 
-def confirm(desk: Desk, verb: Verb) -> None:
-    """Show the difference, ask, and only then do it."""
+def confirm(desk: Desk, verb: Verb, *, grave: bool = False) -> None:
+    """Show the difference, ask, and only then do it; what is grave is not done by Enter alone."""
     seen = desk.rehearse(verb)
     if seen.changes:
         screen.show(screen.changes_table(seen.patient, seen.changes))
         screen.say(screen.legend(seen.changes), "dim")
     else:
         screen.say("No message changes.")
-    if not ask.yes("Do it?", default=True):
+    if not ask.yes("Do it?", default=not grave):
         screen.say("Nothing was changed.")
         return
     desk.carry_out(verb)
@@ -90,6 +92,7 @@ def _number(desk: Desk, patient: Patient) -> Verb:
     contact = _contact(patient)
     country = desk.app.config.clinic.country
     new = ask.maybe("New number", lambda typed: addresses.number(typed, country))
+    _from_to(contact.number, new)
     landline = new is not None and ask.yes("Is it a landline?", default=False)
     consent = _consent(desk, patient, contact, ConsentTo.SMS) if new and not landline else None
     line_ = NewLine(new, consent, landline=landline)
@@ -103,8 +106,13 @@ def _email(desk: Desk, patient: Patient) -> Verb:
 
     contact = _contact(patient)
     new = ask.maybe("New e-mail address", addresses.address)
+    _from_to(contact.email, new)
     line_ = NewLine(new, _consent(desk, patient, contact, ConsentTo.EMAIL) if new else None)
     return lambda tx: email(desk.hand(tx), patient, contact, line_)
+
+
+def _from_to(old: str | None, new: str | None) -> None:
+    screen.say(f"  {old or 'none'} -> {new or 'none'}", "dim")
 
 
 def _consent(desk: Desk, patient: Patient, contact: Contact, about: ConsentTo) -> Consent:
@@ -113,7 +121,7 @@ def _consent(desk: Desk, patient: Patient, contact: Contact, about: ConsentTo) -
 
     texts = about is About.SMS
     plan = _plan(desk, patient)
-    return ask_consents(desk, plan, contact.language, texts=texts, mails=not texts)[0]
+    return ask_consents(desk, plan, (contact.language, contact.role), texts=texts, mails=not texts)[0]
 
 
 def _plan(desk: Desk, patient: Patient) -> str:
@@ -145,6 +153,8 @@ def _caregiver(desk: Desk, patient: Patient) -> Verb:
     from followup.cli.enroll import ask_caregiver
 
     person = ask_caregiver(desk, _plan(desk, patient))
+    if person is None:
+        raise RefusedError("without the patient's yes nobody is added")
     return lambda tx: add_caregiver(desk.hand(tx), patient, person)
 
 
@@ -164,9 +174,10 @@ def _date(desk: Desk, patient: Patient) -> Verb:
 
 def _home(desk: Desk, patient: Patient) -> Verb:
     from followup.change import home
+    from followup.cli.home import ask_since
 
-    procedure, zone = latest_procedure(patient), desk.app.clinic.practice.zone
-    at = ask.ask("Home since", lambda typed: ask.moment(typed, procedure.on, zone, desk.now), "now")
+    procedure = latest_procedure(patient)
+    at = ask_since(desk, procedure.on)
     return lambda tx: home(desk.hand(tx), patient, procedure, at)
 
 
@@ -258,9 +269,9 @@ _MENU = (
     _Choice("home", _home),
     _Choice("stayed overnight", _stayed),
     _Choice("readmitted", _readmitted),
-    _Choice("procedure cancelled", _cancelled),
+    _Choice("procedure cancelled", _cancelled, grave=True),
     _Choice("hold, or lift the hold", _hold),
-    _Choice("died", _died),
-    _Choice("stop texts or e-mails", _stop),
+    _Choice("died", _died, grave=True),
+    _Choice("stop texts or e-mails", _stop, grave=True),
     _Choice("wants texts or e-mails again (new consent)", _start),
 )

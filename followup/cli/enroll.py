@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
@@ -70,7 +70,20 @@ def _by_prompts(desk: Desk) -> None:
     with desk.app.storage.reading() as tx:
         who = tx.register.identities([done.patient_id])[done.patient_id]
     screen.say(f"Enrolled. The patient's id is {who.short_id}.", "bold green")
+    _tell_of_first(desk, done)
     _ask_about_welcome(desk, done)
+
+
+def _tell_of_first(desk: Desk, done: Enrolled) -> None:
+    """When the first message goes, since staff may be on the phone with the patient."""
+    from followup.cli.pulse import pulse
+
+    going = [r for r in done.replanned.timeline if r.goes and r.key.procedure == done.procedure_id]
+    if not pulse(desk.app, desk.now).alive:
+        screen.say("The daemon does not run: nothing goes before `followup run` is started.", "yellow")
+    elif going and going[0].due_at > desk.now:
+        zone = done.replanned.patient.contact(going[0].key.contact).zone
+        screen.say(f"The first message goes {screen.when(going[0].due_at, zone)}.")
 
 
 def _warn(desk: Desk, seen: Enrolled) -> None:
@@ -133,7 +146,7 @@ def _ask_everything(desk: Desk) -> Enrollment:
     born = ask.ask("Birth date (1948-03-07 or 3/7/1948)", lambda typed: ask.day(typed, today))
     record = ask.maybe("Record number", str)
     known = desk.rehearse(lambda tx: tx.register.same_person(name, born, record))
-    if known is not None and not ask.yes("This patient is enrolled already. Add a procedure?", default=True):
+    if known is not None and not _is_the_same(desk, known, name):
         raise click.Abort
     plan = _ask_plan(desk)
     on = ask.ask("Procedure date", lambda typed: _procedure_day(typed, today), "today")
@@ -141,6 +154,18 @@ def _ask_everything(desk: Desk) -> Enrollment:
     pain = ask.ask("Pain before the procedure, 0 to 10 (Enter = not asked)", lambda t: ask.score(t) if t else None)
     entered = Enrollment(plan, on, known, name, born, record, patient, caregivers, pain)
     return _ask_home(desk, entered, today) if on <= today else entered
+
+
+def _is_the_same(desk: Desk, known: int, name: str) -> bool:
+    """Enter says yes only where the name is the one on record: a slip in a record number must not."""
+    from followup.cli.find import line
+    from followup.storage.register import same_name
+
+    with desk.app.storage.reading() as tx:
+        who = tx.register.identities([known])[known]
+    screen.say(f"Enrolled already: {line(who)}", "yellow")
+    sure = same_name(who.name) == same_name(name)
+    return ask.yes("Is it this patient? Add a procedure?", default=True if sure else None)
 
 
 def _procedure_day(typed: str, today: date) -> date:
@@ -167,19 +192,26 @@ def _ask_people(desk: Desk, plan: str, name: str) -> tuple[NewPerson, tuple[NewP
     patient = ask_person(desk, plan, name, Role.PATIENT)
     caregivers: tuple[NewPerson, ...] = ()
     while ask.yes("Add a caregiver?", default=False):
-        caregivers += (ask_caregiver(desk, plan),)
+        caregiver = ask_caregiver(desk, plan)
+        caregivers += (caregiver,) if caregiver else ()
     return patient, caregivers
 
 
-def ask_caregiver(desk: Desk, plan: str) -> NewPerson:
-    """Somebody who cares for the patient; the patient is asked first."""
+def ask_caregiver(desk: Desk, plan: str) -> NewPerson | None:
+    """Somebody who cares for the patient; without the patient's yes nobody is asked for."""
     from followup.care.people import ConsentTo, Role
     from followup.storage.agreements import Consent
 
-    share = ask.yes("Ask the patient: may we share with this person?", default=None)
+    if not ask.yes("Ask the patient: may we share with this person?", default=None):
+        return None
     name = ask.ask("Caregiver's name", ask.required)
     person = ask_person(desk, plan, name, Role.CAREGIVER)
-    agreed = Consent(ConsentTo.SHARE, share, METHOD, wording(desk, plan, person.contact.language))
+    agreed = Consent(
+        ConsentTo.SHARE,
+        given=True,
+        method=METHOD,
+        wording=wording(desk, plan, person.contact.language, Role.CAREGIVER),
+    )
     return replace(person, consents=(*person.consents, agreed))
 
 
@@ -196,7 +228,7 @@ def ask_person(desk: Desk, plan: str, name: str, role: Role) -> NewPerson:
     language = _ask_language(desk, plan)
     zone = _ask_zone(desk)
     contact = NewContact(role, name, language, zone, mobile or landline, email, bool(landline))
-    consents = ask_consents(desk, plan, language, texts=bool(mobile), mails=bool(email))
+    consents = ask_consents(desk, plan, (language, role), texts=bool(mobile), mails=bool(email))
     return NewPerson(contact, consents)
 
 
@@ -221,8 +253,10 @@ def _ask_zone(desk: Desk) -> str:
     return ask.ask("Time zone", zone, desk.app.clinic.practice.zone.key).key
 
 
-def ask_consents(desk: Desk, plan: str, language: str, *, texts: bool, mails: bool) -> tuple[Consent, ...]:
-    """Read the script aloud, note each answer; nothing is asked for a channel that is not there."""
+def ask_consents(
+    desk: Desk, plan: str, asked_of: tuple[str, Role], *, texts: bool, mails: bool
+) -> tuple[Consent, ...]:
+    """Read the script of that language and role aloud; nothing is asked for a channel that is not there."""
     from followup.care.people import ConsentTo
     from followup.storage.agreements import Consent
 
@@ -230,43 +264,32 @@ def ask_consents(desk: Desk, plan: str, language: str, *, texts: bool, mails: bo
     if not asked:
         return ()
     screen.say()
-    screen.say(desk.app.library.consent_script(plan, language), "italic")
+    screen.say(desk.app.library.consent_script(plan, *asked_of), "italic")
     screen.say()
-    version = wording(desk, plan, language)
+    version = wording(desk, plan, *asked_of)
     given = [(about, ask.yes(f"Agreed to {what}?", default=None)) for about, what in asked]
     return tuple(Consent(about, yes, METHOD, version) for about, yes in given)
 
 
-def wording(desk: Desk, plan: str, language: str) -> str:
+def wording(desk: Desk, plan: str, language: str, role: Role) -> str:
     """Which version of the script was read: a consent must show what was agreed to."""
     import hashlib
 
-    script = desk.app.library.consent_script(plan, language)
+    script = desk.app.library.consent_script(plan, language, role)
     return f"{language}:{hashlib.sha256(script.encode()).hexdigest()[:12]}"
 
 
 def _ask_home(desk: Desk, entered: Enrollment, today: date) -> Enrollment:
     """Only "yes" is a discharge."""
+    from followup.cli.home import ask_since
+
     options = "y = yes, n = not yet, o = stays overnight"
     typed = ask.ask(f"Home already? ({options})", _home_answer, "n" if entered.on == today else "y")
     if typed == "o":
         return replace(entered, in_hospital=True)
     if typed == "n":
         return entered
-    zone = desk.app.clinic.practice.zone
-    default = "now" if entered.on == today else f"{entered.on} 15:00"
-    at = ask.ask(
-        "Home since", lambda t: _home_since(desk, entered, ask.moment(t, entered.on, zone, desk.now)), default
-    )
-    return replace(entered, discharged_at=at)
-
-
-def _home_since(desk: Desk, entered: Enrollment, at: datetime) -> datetime:
-    from followup.enroll import home_faults
-
-    if faults := list(home_faults(at, entered.on, desk.app.clinic.practice.zone, desk.now)):
-        raise InputError(faults[0])
-    return at
+    return replace(entered, discharged_at=ask_since(desk, entered.on))
 
 
 def _home_answer(typed: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import StrictBool
 
 from followup.addresses import address, number
 from followup.care.people import ConsentTo, Role
@@ -54,8 +56,8 @@ home is "yes" (with home_since, local time), "overnight" or "not yet" (the defau
 class ConsentJson(TomlTable):
     """What was agreed to, and how it was said."""
 
-    texts: bool = False
-    emails: bool = False
+    texts: StrictBool = False
+    emails: StrictBool = False
     method: str = "on the phone"
 
 
@@ -74,7 +76,7 @@ class PersonJson(TomlTable):
 class CaregiverJson(PersonJson):
     """A caregiver; `share` is the patient's own agreement."""
 
-    share: bool
+    share: StrictBool
 
 
 class EnrollmentJson(PersonJson):
@@ -96,14 +98,24 @@ T = TypeVar("T")
 def read(desk: Desk, text: str) -> Enrollment:
     """The enrollment that `text` holds; raises InputError with everything that is wrong."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"standard input is not valid JSON{place}; see `followup enroll --json-help`") from None
+    if not isinstance(data, dict):
+        raise InputError("one enrollment is one JSON object; see `followup enroll --json-help`")
     entered, faults = fit(data, EnrollmentJson, shown_as="enrollment")
     if entered is None:
         raise _WrongInputError(faults)
     return _Reader(desk, entered.plan).enrollment(entered)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A key that stands twice would otherwise silently win or lose."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InputError("a key stands twice in the JSON")
+    return found
 
 
 class _WrongInputError(FaultsError, InputError):
@@ -126,10 +138,7 @@ class _Reader:
         today = now.astimezone(zone_).date()
         born = self._value("birth_date", entered.birth_date, lambda t: ask.day(t, today))
         on = self._value("procedure_date", entered.procedure_date, lambda t: ask.day(t, today)) or today
-        since: datetime | None = None
-        if entered.home == "yes":
-            typed = entered.home_since or ("now" if on == today else "")
-            since = self._value("home_since", typed, lambda t: ask.moment(t, on, zone_, now))
+        since = self._home_since(entered, on, now)
         patient = self._person("", entered, Role.PATIENT)
         caregivers = tuple(
             self._caregiver(f"caregivers.{place}.", c) for place, c in enumerate(entered.caregivers)
@@ -149,6 +158,19 @@ class _Reader:
             since,
             entered.home == "overnight",
         )
+
+    def _home_since(self, entered: EnrollmentJson, on: date, now: datetime) -> datetime | None:
+        """Needed with "yes", unless the procedure was today; a fault with any other answer."""
+        zone_ = self._desk.app.clinic.practice.zone
+        typed = entered.home_since
+        if entered.home != "yes":
+            if typed is not None:
+                self._faults.append('home_since: only with "home": "yes"')
+            return None
+        if typed is None and on != now.astimezone(zone_).date():
+            self._faults.append(f'home_since: needed, local time, for example "{on} 15:00"')
+            return None
+        return self._value("home_since", typed or "now", lambda t: ask.moment(t, zone_, now))
 
     def _person(self, where: str, entered: PersonJson, role: Role) -> NewPerson:
         country = self._desk.app.config.clinic.country
@@ -187,7 +209,8 @@ class _Reader:
         library = self._desk.app.library
         if self._plan not in library.plans or entered.language not in library.languages(self._plan):
             return ""
-        return wording(self._desk, self._plan, entered.language)
+        role = Role.CAREGIVER if isinstance(entered, CaregiverJson) else Role.PATIENT
+        return wording(self._desk, self._plan, entered.language, role)
 
     def _value(self, where: str, typed: str | None, check: Callable[[str], T]) -> T | None:
         if typed is None:

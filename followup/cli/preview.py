@@ -143,9 +143,12 @@ def _home(typed: str | None, on: date, where: ZoneInfo) -> datetime | None:
 
 
 def _moment(typed: str, on: date, where: ZoneInfo) -> datetime:
-    from followup.clock import SystemClock
+    """A bare time, and words like "tomorrow", count from the procedure's day."""
+    from datetime import time
 
-    return ask.moment(typed, on, where, SystemClock().utc())
+    from followup.care.local_time import instant
+
+    return ask.moment(typed, where, instant(on, time(12), where))
 
 
 def _shown(asked: _Asked) -> list[Reminder]:

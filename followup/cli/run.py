@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from followup.storage.outbox_rows import Claim
 
 
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+"""No patient is followed up outside of these, and dates near the calendar's ends cannot be reckoned with."""
+
+
 @click.command()
 @pass_desk
 def run(desk: Desk) -> None:
@@ -66,6 +70,8 @@ def _moment(typed: str) -> datetime:
         raise InputError("--at is a moment like 2026-11-01T18:00Z") from None
     if moment.tzinfo is None:
         raise InputError("--at needs its zone: end it with Z, or with an offset like -06:00")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise InputError(f"--at is a moment of the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment.astimezone(UTC)
 
 

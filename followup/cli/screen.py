@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from followup.care.reason import Reason
-from followup.care.status import Status
+from followup.care.status import UNSENT, Status
 
 if TYPE_CHECKING:
+    from followup.care.message import Held, ReminderKey
     from followup.care.people import Patient
-    from followup.care.reconcile import Changes
+    from followup.care.reconcile import Changes, Ending
     from followup.storage.outbox_rows import Entry
     from followup.storage.tasks import Task
 
@@ -105,36 +107,56 @@ def timeline_table(patient: Patient, entries: Iterable[Entry]) -> Table:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of a difference; `before` is when a moved message was to go."""
+
+    sign: str
+    style: str
+    moment: datetime
+    key: ReminderKey
+    held: Held | None = None
+    before: datetime | None = None
+
+
 def changes_table(patient: Patient, changes: Changes) -> Table:
     """The difference, before it is made: what comes, moves, ends, and comes back."""
     made = table("", "When (patient's time)", "What", "To", "By", "Why")
-    for sign, style, moment, key, reason, by in _difference(changes):
-        contact = patient.contact(key.contact)
-        why = reason_text(reason, procedure_names(patient), by)
-        row = (sign, when(moment, contact.zone), key.step, contact.role.value, key.channel.value, why)
-        made.add_row(*row, style=style)
+    for line in sorted(_lines(changes), key=lambda line: (line.moment, line.key)):
+        contact = patient.contact(line.key.contact)
+        why = reason_text(line.held.reason, procedure_names(patient), line.held.by) if line.held else ""
+        if line.before:
+            why = f"instead of {when(line.before, contact.zone)}"
+        moment, key = when(line.moment, contact.zone), line.key
+        made.add_row(line.sign, moment, key.step, contact.role, key.channel, why, style=line.style)
     return made
 
 
-def _difference(changes: Changes) -> list[tuple]:  # type: ignore[type-arg]
-    rows: list[tuple] = []  # type: ignore[type-arg]
+def _lines(changes: Changes) -> Iterator[_Line]:
     for r in changes.add:
-        if r.held:
-            rows.append(("-", "dim", r.due_at, r.key, r.held.reason, r.held.by))
-        else:
-            rows.append(("+", "green", r.due_at, r.key, None, None))
-    rows += [("-", "red", e.row.due_at, e.row.key, e.held.reason, e.held.by) for e in changes.end]
-    rows += [("~", "yellow", m.reminder.due_at, m.row.key, None, None) for m in changes.move]
-    rows += [("+", "green", m.reminder.due_at, m.row.key, None, None) for m in changes.reopen]
-    rows += [("!", "bold red", e.row.due_at, e.row.key, e.held.reason, e.held.by) for e in changes.recall]
-    return sorted(rows, key=lambda row: (row[2], row[3]))
+        sign, style = ("-", "dim") if r.held else ("+", "green")
+        yield _Line(sign, style, r.due_at, r.key, r.held)
+    for e in _stopped(changes):
+        yield _Line("-", "red", e.row.due_at, e.row.key, e.held)
+    for m in changes.move:
+        before = m.row.due_at if m.row.due_at != m.reminder.due_at else None
+        yield _Line("~", "yellow", m.reminder.due_at, m.row.key, before=before)
+    for m in changes.reopen:
+        yield _Line("+", "green", m.reminder.due_at, m.row.key)
+    for e in changes.recall:
+        yield _Line("!", "bold red", e.row.due_at, e.row.key, e.held)
+
+
+def _stopped(changes: Changes) -> list[Ending]:
+    """What was going to go and now does not; a row that only gets another reason is no news."""
+    return [e for e in changes.end if e.row.status in UNSENT]
 
 
 def legend(changes: Changes) -> str:
     """What the signs of the difference mean, as far as they occur."""
     signs = [
         ("+ goes", any(r.held is None for r in changes.add) or changes.reopen),
-        ("- does not go", changes.end or any(r.held for r in changes.add)),
+        ("- does not go", _stopped(changes) or any(r.held for r in changes.add)),
         ("~ another time", changes.move),
         ("! on its way already: a task is opened", changes.recall),
     ]

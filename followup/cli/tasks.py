@@ -62,7 +62,9 @@ def _show_one(desk: Desk, task: Task) -> None:
 
 def _told(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
     """What the task knows, in words; what came before it was joined stands below."""
-    lines = [f"{key.replace('_', ' ')}: {value}" for key, value in detail.items() if key in _PLAIN and value != ""]
+    lines = [
+        f"{key.replace('_', ' ')}: {_plain(detail[key])}" for key in _PLAIN if detail.get(key) not in ("", None)
+    ]
     if script := detail.get("script"):
         lines += ["", "Say:", str(script)]
     for restriction, dates in detail.get("dates", {}).items():
@@ -72,6 +74,10 @@ def _told(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
     for earlier in detail.get("earlier", []):
         lines += ["", "Before that:", *_told(desk, earlier)]
     return lines
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _listed(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
@@ -148,6 +154,12 @@ def answer(desk: Desk, patient: str | None, score: int | None) -> None:
     pain = desk.app.config.pain
     thresholds = Thresholds(pain.urgent_score, pain.urgent_rise)
     said = Said(desk.now, desk.by)
+    seen = desk.rehearse(lambda tx: record(tx, desk.app.clinic, facts, given, thresholds, said))
+    if seen.replanned.changes:
+        screen.show(screen.changes_table(seen.replanned.patient, seen.replanned.changes))
+    if not ask.yes(f"Record pain {given} of 10?", default=True):
+        screen.say("Nothing was recorded.")
+        return
     made = desk.carry_out(lambda tx: record(tx, desk.app.clinic, facts, given, thresholds, said))
     screen.say("The question is answered." if made.question else "Recorded; no question was open.", "green")
     if made.task:

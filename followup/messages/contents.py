@@ -24,11 +24,13 @@ ENDINGS = {
 
 RED_FLAG, RED_FLAG_SUICIDE = "red-flag.sms.j2", "red-flag-suicide.sms.j2"
 CONSENT, CORRECTION = "consent.txt.j2", "correction.sms.j2"
+CONSENT_OF_CAREGIVER = "consent.caregiver.txt.j2"
 FIXED = {
     RED_FLAG: frozenset({"clinic", "phone"}),
     RED_FLAG_SUICIDE: frozenset({"clinic", "phone"}),
     CORRECTION: frozenset({"clinic", "phone", "restriction", "date"}),
     CONSENT: frozenset({"clinic", "phone", "after_hours_phone", "count", "weeks"}),
+    CONSENT_OF_CAREGIVER: frozenset({"clinic", "phone", "after_hours_phone", "count", "weeks"}),
     **dict.fromkeys(FRAMES.values(), frozenset({"clinic", "phone", "phone_link", "after_hours_phone"})),
 }
 """The shared texts that every language must have, with the names each may use."""

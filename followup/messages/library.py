@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from followup.care.message import Text
+from followup.care.people import Role
 from followup.care.plan import CarePlan
 from followup.care.practice import Practice
 from followup.errors import Fault, InputError, MessageError, NotFoundError
@@ -25,6 +26,7 @@ from followup.messages.approvals import (
 from followup.messages.check import Finding, Severity, check, orphans
 from followup.messages.contents import (
     CONSENT,
+    CONSENT_OF_CAREGIVER,
     CORRECTION,
     RED_FLAG,
     RED_FLAG_SUICIDE,
@@ -179,10 +181,11 @@ class MessageLibrary:
         self._known(plan, language)
         return [p for p in self._contents.covered(plan, language) if self._approvals.get(p) is None]
 
-    def consent_script(self, plan: str, language: str) -> str:
-        """What staff read aloud at enrollment before they ask for consent."""
+    def consent_script(self, plan: str, language: str, role: Role = Role.PATIENT) -> str:
+        """What staff read aloud at enrollment before they ask this person for consent."""
         self._known(plan, language)
-        path = f"{SHARED}/{language}/{CONSENT}"
+        name = CONSENT if role is Role.PATIENT else CONSENT_OF_CAREGIVER
+        path = f"{SHARED}/{language}/{name}"
         return tidy(write_shared(path, self._clinic, frequency(self.plans[plan]), self._chooser(plan, language)))
 
     def red_flag(self, language: str, *, suicide: bool = False) -> Text:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from followup.storage.ids import new_id
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import audit
 
 _INSERT = insert(audit)  # built once: see `register.py`
+
+
+FINAL = ("answer", "opt out", "opt in")
+"""Changes that cannot be taken back: what a patient has said, was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,12 @@ class Audit:
         }
         self._connection.execute(_INSERT, values)
 
-    def last_undoable(self, patient_id: int) -> Change | None:
-        """The patient's latest change that still has its former values and was not undone."""
-        row = self._connection.execute(
-            select(audit)
-            .where(audit.c.patient_id == patient_id, audit.c.before.is_not(None), audit.c.undone_at.is_(None))
-            .order_by(audit.c.id.desc())
-            .limit(1)
-        ).one_or_none()
+    def last_change(self, patient_id: int) -> Change | None:
+        """The latest change to the patient that was not undone; what cannot be undone has no `before`."""
+        a = audit.c
+        changed = or_(a.before.is_not(None), a.action.in_(FINAL))
+        query = select(audit).where(a.patient_id == patient_id, changed, a.undone_at.is_(None))
+        row = self._connection.execute(query.order_by(a.id.desc()).limit(1)).one_or_none()
         return self._change(row) if row else None
 
     def undone(self, change_id: int, now: datetime) -> None:

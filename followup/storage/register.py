@@ -329,7 +329,12 @@ def _by_patient(rows: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
 
 def _person(name: str, birth_date: date) -> str:
     """One person's name, however it is spaced and capitalised, and birth date."""
-    return f"{' '.join(name.casefold().split())} {birth_date.isoformat()}"
+    return f"{same_name(name)} {birth_date.isoformat()}"
+
+
+def same_name(name: str) -> str:
+    """A name as it is compared: however it is spaced and capitalised."""
+    return " ".join(name.casefold().split())
 
 
 def _procedure(row: Row[Any]) -> Procedure:

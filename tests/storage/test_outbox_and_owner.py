@@ -171,11 +171,11 @@ def test_what_a_change_replaced_is_kept_sealed_until_it_is_undone(storage: Stora
             NOW, "ann", "hold", patient_id=patient, before={"patients": {str(patient): {"held_at": None}}}
         )
         tx.audit.write(NOW, "ann", "replan", patient_id=patient)
-        change = tx.audit.last_undoable(patient)
+        change = tx.audit.last_change(patient)
         assert change is not None
         assert (change.action, change.by) == ("hold", "ann")
         tx.audit.undone(change.id, NOW)
-        assert tx.audit.last_undoable(patient) is None
+        assert tx.audit.last_change(patient) is None
         assert [c.action for c in tx.audit.of_patient(patient)] == ["hold", "replan"]
 
 
