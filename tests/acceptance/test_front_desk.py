@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from acceptance_clinic import Clinic, menu, steps
+import json
+from datetime import timedelta
+
+from acceptance_clinic import Clinic, enrollment, menu, steps
 from acceptance_terminal import Terminal, terminal
 
 CONSENT_IS_TYPED = "Agreed to texts? [y/n]:"
@@ -44,7 +47,9 @@ def test_a_patient_is_entered_by_prompts_and_slips_of_the_hand_are_asked_again(c
 
     with terminal(clinic, "enroll") as desk:
         _who(desk)
-        desk.asks("This patient is enrolled already. Add a procedure? [Y/n]:")
+        desk.sees("Enrolled already: ")
+        desk.sees("Ruth Miller, born 1948-03-07")
+        desk.asks("Is it this patient? Add a procedure? [Y/n]:")
         desk.asks("Procedure date [today]:")
         desk.asks("Pain before")
         desk.asks("Home already?", "n")
@@ -83,7 +88,10 @@ def test_who_went_home_late_gets_what_is_still_true_and_who_stays_overnight_wait
         desk.sees("Otto Berg")
         desk.asks("Who is NOT home? (numbers, Enter = all are home):", "2")
         desk.asks("Home since [now]:")
-        desk.sees("1 home, 1 not.")
+        desk.sees("home since ")
+        desk.sees("day-1")
+        desk.asks("Record 1 home, 1 not? [Y/n]:")
+        desk.sees("Recorded.")
         assert desk.ends() == 0
     # On the day after the procedure "going home" is past; what holds on day 1 is said on the first day at home.
     assert "going-home" not in dict(steps(clinic.messages(late, "planned")))
@@ -94,7 +102,8 @@ def test_who_went_home_late_gets_what_is_still_true_and_who_stays_overnight_wait
         desk.sees("Otto Berg")
         desk.asks("Who is NOT home?")
         desk.asks("Home since [now]:")
-        desk.sees("1 home, 0 not.")
+        desk.asks("Record 1 home, 0 not? [Y/n]:")
+        desk.sees("Recorded.")
         assert desk.ends() == 0
     assert {row["status"] for row in clinic.messages(stays)} == {"planned"}
     assert clinic.json("home") == []
@@ -111,7 +120,7 @@ def test_each_change_shows_what_it_does_before_it_is_done_and_no_changes_nothing
     assert clinic.messages(patient, "planned") == []
     with terminal(clinic, "undo", patient) as desk:
         desk.sees("The latest change: hold")
-        desk.asks("Do it? [Y/n]:")
+        desk.asks("Do it? [y/N]:", "y")
         assert desk.ends() == 0
     assert steps(clinic.messages(patient, "planned")) == planned
 
@@ -140,6 +149,10 @@ def test_each_change_shows_what_it_does_before_it_is_done_and_no_changes_nothing
     assert clinic.texts() == []
 
 
+GRAVE = ("died", "stop texts or e-mails", "procedure cancelled")
+"""Enter alone does not carry these out."""
+
+
 def _change(
     clinic: Clinic, patient: str, line: str, *answers: tuple[str, str], sees: str = "", does: str = ""
 ) -> None:
@@ -149,6 +162,35 @@ def _change(
         for question, answer in answers:
             desk.asks(question, answer)
         desk.sees(sees)
-        desk.asks("Do it? [Y/n]:", does)
+        if line in GRAVE:
+            desk.asks("Do it? [y/N]:", "y")
+        else:
+            desk.asks("Do it? [Y/n]:", does)
         desk.sees("Nothing was changed." if does == "n" else "Done.")
         assert desk.ends() == 0
+
+
+def test_a_slip_in_the_record_number_never_reaches_another_patients_chart(clinic: Clinic) -> None:
+    clinic.enroll()
+    with terminal(clinic, "enroll") as desk:
+        desk.asks("Patient's name:", "Rolf Miller")
+        desk.asks("Birth date", "3/7/1948")
+        desk.asks("Record number", "A-1042")
+        desk.sees("Ruth Miller, born 1948-03-07")
+        desk.asks("Is it this patient? Add a procedure? [y/n]:", "n")
+        assert desk.ends() == 1
+    other = json.dumps(enrollment(clinic.today, name="Rolf Miller"))
+    assert "another name" in clinic.refuses(2, "enroll", "--json", typed=other)
+    assert len(clinic.json("patients")) == 1
+
+
+def test_news_about_a_known_patient_is_not_dropped_in_silence(clinic: Clinic) -> None:
+    clinic.enroll(procedure_date=(clinic.today - timedelta(days=2)).isoformat(), home="not yet")
+    news = enrollment(clinic.today, mobile="214-555-0188", home="not yet")
+    assert "followup change" in clinic.refuses(2, "enroll", "--json", typed=json.dumps(news))
+
+
+def test_a_patient_whom_nothing_can_reach_is_not_entered(clinic: Clinic) -> None:
+    nobody = enrollment(clinic.today, mobile=None, email=None, consent={})
+    assert "contact:" in clinic.refuses(2, "enroll", "--json", typed=json.dumps(nobody))
+    assert clinic.json("patients") == []

@@ -40,7 +40,7 @@ def test_a_second_session_supersedes_the_first_and_cancelling_it_brings_the_firs
         desk.asks("Change:", menu("procedure cancelled"))
         desk.asks("Which procedure? [1]:", "1")
         desk.sees("six-weeks")
-        desk.asks("Do it? [Y/n]:")
+        desk.asks("Do it? [y/N]:", "y")
         desk.sees("Done.")
         assert desk.ends() == 0
     shown = clinic.json("show", patient)
@@ -49,7 +49,7 @@ def test_a_second_session_supersedes_the_first_and_cancelling_it_brings_the_firs
 
     with terminal(clinic, "undo", patient) as desk:
         desk.sees("The latest change: cancel")
-        desk.asks("Do it? [Y/n]:")
+        desk.asks("Do it? [y/N]:", "y")
         desk.sees("Done.")
         assert desk.ends() == 0
     _only_the_second_says_the_rest(clinic, patient, first, second)
