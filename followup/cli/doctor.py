@@ -63,5 +63,6 @@ def _print(found: list[Finding]) -> None:
     colours = {State.OK: "green", State.NOTE: "yellow", State.FAULT: "bold red"}
     for one in found:
         screen.say(f"{one.state.value:<6}{one.about}: {one.said}", colours[one.state])
-    faults = sum(f.state is State.FAULT for f in found)
-    screen.say(f"{faults} faults." if faults else "Nothing is wrong.", "bold")
+    faults, notes = (sum(f.state is state for f in found) for state in (State.FAULT, State.NOTE))
+    counted = ", ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in ((faults, "fault"), (notes, "note")) if n)
+    screen.say(f"{counted}." if counted else "Nothing is wrong.", "bold")

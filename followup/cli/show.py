@@ -112,7 +112,7 @@ def patients(desk: Desk, *, as_json: bool, search: bool) -> None:
     for who in sorted(identities.values(), key=lambda i: i.name.casefold()):
         made.add_row(who.short_id, who.name, str(who.birth_date), who.record_number or "")
     screen.show(made)
-    screen.say(f"{len(identities)} patients", "dim")
+    screen.say("1 patient" if len(identities) == 1 else f"{len(identities)} patients", "dim")
 
 
 def _identity_json(who: Identity) -> dict[str, Any]:

@@ -198,9 +198,14 @@ class _Room:
         uses = self.contents.uses.get(path)
         return " with every optional sentence" if approved and uses and uses.optional else ""
 
+    def _long_name(self) -> str:
+        """Why a text may be too long though nobody has touched it."""
+        letters, room = len(self.clinic.name), len(LONG_NAME)
+        return f"; the clinic's name has {letters} letters, texts have room for {room}" if letters > room else ""
+
     def _sms(self, path: str, text: str, state: str) -> Iterator[Finding]:
         words = plain(text)
-        yield from _cost(path, words, state)
+        yield from _cost(path, words, state + self._long_name())
         yield from self._sentences(path, words)
         wanted = [self.clinic.name, self.clinic.phone, EMERGENCY, STOP_WORD]
         for missing in [w for w in wanted if plain(w) not in words]:

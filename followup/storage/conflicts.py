@@ -6,20 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_unless_there(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert the row; False if one that excludes it was there already."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
-    return connection.execute(query).first() is not None
+    query = _insert(connection, table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
+    found: bool = connection.execute(query).first() is not None
+    return found
 
 
 def insert_or_replace(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
     """Insert the row, or give the one of the same primary key these values."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     keys = [column.name for column in table.primary_key]
     rest = {name: value for name, value in values.items() if name not in keys}
-    query = insert(table).values(**values).on_conflict_do_update(index_elements=keys, set_=rest)
+    query = _insert(connection, table).values(**values).on_conflict_do_update(index_elements=keys, set_=rest)
     connection.execute(query)
+
+
+def _insert(connection: Connection, table: Table) -> Any:  # noqa: ANN401  each dialect has an Insert of its own
+    """The dialect's own insert; only the dialect in use is imported, since every command pays for it."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415  see above
+
+        return insert(table)
+    from sqlalchemy.dialects.sqlite import insert as insert_in_sqlite  # noqa: PLC0415  see above
+
+    return insert_in_sqlite(table)
