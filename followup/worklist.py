@@ -32,7 +32,7 @@ class Done:
     reached: bool = True
 
 
-def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime, by: str) -> Task:
+def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime, by: str) -> Replanned | None:
     """Close a task; a call task settles the phone steps it carried, one of doubt the messages in doubt.
 
     RefusedError if it was closed before, or if what it asks has another command.
@@ -47,9 +47,7 @@ def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime,
         for entry in tx.tracking.in_doubt(task.patient_id, task.message_id):
             tx.tracking.clear_up(entry, arrived=how.reached, now=now)
     tx.audit.write(now, by, "task done", patient_id=task.patient_id, detail=f"task={number} kind={task.kind}")
-    if task.patient_id is not None:
-        replan(tx, clinic, task.patient_id, now, by)
-    return task
+    return None if task.patient_id is None else replan(tx, clinic, task.patient_id, now, by)
 
 
 def _require_no_open_date(tx: Transaction, task: Task) -> None:

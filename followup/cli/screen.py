@@ -20,7 +20,7 @@ from followup.care.status import UNSENT, Status
 if TYPE_CHECKING:
     from followup.care.message import Held, ReminderKey
     from followup.care.people import Patient
-    from followup.care.reconcile import Changes, Ending
+    from followup.care.reconcile import Changes, Ending, Move
     from followup.storage.outbox_rows import Entry
     from followup.storage.tasks import Task
 
@@ -138,13 +138,17 @@ def _lines(changes: Changes) -> Iterator[_Line]:
         yield _Line(sign, style, r.due_at, r.key, r.held)
     for e in _stopped(changes):
         yield _Line("-", "red", e.row.due_at, e.row.key, e.held)
-    for m in changes.move:
-        before = m.row.due_at if m.row.due_at != m.reminder.due_at else None
-        yield _Line("~", "yellow", m.reminder.due_at, m.row.key, before=before)
+    for m in _moved(changes):
+        yield _Line("~", "yellow", m.reminder.due_at, m.row.key, before=m.row.due_at)
     for m in changes.reopen:
         yield _Line("+", "green", m.reminder.due_at, m.row.key)
     for e in changes.recall:
         yield _Line("!", "bold red", e.row.due_at, e.row.key, e.held)
+
+
+def _moved(changes: Changes) -> list[Move]:
+    """What goes at another time; a row whose end alone has changed is no news."""
+    return [m for m in changes.move if m.row.due_at != m.reminder.due_at]
 
 
 def _stopped(changes: Changes) -> list[Ending]:
@@ -157,7 +161,7 @@ def legend(changes: Changes) -> str:
     signs = [
         ("+ goes", any(r.held is None for r in changes.add) or changes.reopen),
         ("- does not go", _stopped(changes) or any(r.held for r in changes.add)),
-        ("~ another time", changes.move),
+        ("~ another time", _moved(changes)),
         ("! on its way already: a task is opened", changes.recall),
     ]
     return ", ".join(words for words, occurs in signs if occurs)

@@ -121,7 +121,7 @@ def _draft(desk: Desk, restriction: str, until: str) -> list[str]:
 @click.option("--note", is_flag=True, help="Ask for a note.")
 @pass_desk
 def done(desk: Desk, number: int, *, note: bool) -> None:
-    """Close task NUMBER; for a call, asks whether somebody was reached."""
+    """Close task NUMBER; shows first what that lets go. For a call, asks whether somebody was reached."""
     from followup.care.task import TaskKind
     from followup.worklist import Done
     from followup.worklist import done as close
@@ -129,9 +129,19 @@ def done(desk: Desk, number: int, *, note: bool) -> None:
     with desk.app.storage.reading() as tx:
         task = tx.tasks.get(number)
     _show_one(desk, task)
-    reached = task.kind is not TaskKind.CALL or ask.yes("Was somebody reached, and the script said?", default=True)
-    words = ask.ask("Note", str) if note else ""
-    desk.carry_out(lambda tx: close(tx, desk.app.clinic, number, Done(words, reached), desk.now, desk.by))
+    question = {
+        TaskKind.CALL: "Was somebody reached, and the script said?",
+        TaskKind.IN_DOUBT: "Did the message arrive?",
+    }.get(task.kind)
+    reached = question is None or ask.yes(question, default=None)
+    how = Done(ask.ask("Note", str) if note else "", reached)
+    seen = desk.rehearse(lambda tx: close(tx, desk.app.clinic, number, how, desk.now, desk.by))
+    if seen and seen.changes:
+        screen.show(screen.changes_table(seen.patient, seen.changes))
+        if not ask.yes("Close the task?", default=True):
+            screen.say("Nothing was changed.")
+            return
+    desk.carry_out(lambda tx: close(tx, desk.app.clinic, number, how, desk.now, desk.by))
     screen.say(f"Task {number} is closed.", "green")
 
 

@@ -202,5 +202,5 @@ def _her_silence_is_a_task(clinic: Clinic, patient: str) -> None:
     explained = clinic.says("why", patient, "pain-check")
     assert f"(open task {task['task']})" in explained
     assert "was delivered" in explained
-    clinic.says("done", str(task["task"]), typed="")
+    clinic.says("done", str(task["task"]), typed="y\n")
     assert clinic.says("tasks") == "Nothing waits for a person.\n"
