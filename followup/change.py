@@ -162,7 +162,7 @@ def _new_line(
     hand: Hand, patient: Patient, contact: Contact, consent: Consent, former: Mapping[str, Any]
 ) -> Replanned:
     agreed = {consent.about.value: hand.tx.agreements.given(contact.id, consent.about)}
-    hand.tx.agreements.record(contact.id, consent, hand.now, hand.by)
+    hand.tx.agreements.record(contact.id, [consent], hand.now, hand.by)
     before: Before = {"contacts": {str(contact.id): dict(former)}, "consents": {str(contact.id): agreed}}
     detail = f"contact={contact.id} about={consent.about} given={consent.given}"
     return hand.finish(patient.id, "new number" if "number" in former else "new e-mail", detail, before)
@@ -230,7 +230,7 @@ def _put_back_consent(hand: Hand, row: int, values: Mapping[str, Any]) -> None:
     """An agreement is never taken out of the record: a new one says again what held before."""
     for about, given in values.items():
         again = Consent(ConsentTo(about), given=bool(given), method="undo", wording="")
-        hand.tx.agreements.record(row, again, hand.now, hand.by)
+        hand.tx.agreements.record(row, [again], hand.now, hand.by)
 
 
 _PUT_BACK: Mapping[str, Callable[[Hand, int, Mapping[str, Any]], None]] = {

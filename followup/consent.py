@@ -34,7 +34,7 @@ def opt_out(tx: Transaction, clinic: Clinic, line: Line, source: str, now: datet
     address = _address(line)
     tx.agreements.suppress(line.channel, address, source, now)
     withdrawn = Consent(ABOUT[line.channel], given=False, method=source, wording="")
-    tx.agreements.record(line.contact.id, withdrawn, now, by)
+    tx.agreements.record(line.contact.id, [withdrawn], now, by)
     detail = f"contact={line.contact.id} channel={line.channel} source={source}"
     tx.audit.write(now, by, "opt out", patient_id=line.patient_id, detail=detail)
     return _replan_all(tx, clinic, line.channel, address, now, by)
@@ -45,7 +45,7 @@ def opt_in(
 ) -> list[Replanned]:
     """Open a number or address again upon a new recorded consent of this contact."""
     address = _address(line)
-    tx.agreements.record(line.contact.id, consent, now, by)
+    tx.agreements.record(line.contact.id, [consent], now, by)
     lifted = tx.agreements.lift(line.channel, address, now)
     detail = f"contact={line.contact.id} channel={line.channel} lifted={lifted} method={consent.method}"
     tx.audit.write(now, by, "opt in", patient_id=line.patient_id, detail=detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -142,11 +142,12 @@ def add_person(tx: Transaction, patient_id: int, person: NewPerson, now: datetim
 
 
 def _record_consents(
-    tx: Transaction, patient_id: int, contact_id: int, consents: Iterable[Consent], now: datetime, by: str
+    tx: Transaction, patient_id: int, contact_id: int, consents: Sequence[Consent], now: datetime, by: str
 ) -> None:
-    for consent in consents:
-        tx.agreements.record(contact_id, consent, now, by)
-        detail = f"contact={contact_id} about={consent.about} given={consent.given} method={consent.method}"
+    tx.agreements.record(contact_id, consents, now, by)
+    if consents:
+        said = " ".join(f"{consent.about}={'yes' if consent.given else 'no'}" for consent in consents)
+        detail = f"contact={contact_id} {said} method={consents[0].method}"
         tx.audit.write(now, by, "consent", patient_id=patient_id, detail=detail)
 
 

@@ -25,6 +25,7 @@ STAFFED_AHEAD = timedelta(hours=2)
 """A text that waits for an answer lands only when somebody is there for the next two hours (CARE.md §3, 5)."""
 
 
+@lru_cache(maxsize=16_384)
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
     """The calendar day that `moment` falls on in `zone`."""
     return moment.astimezone(zone).date()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
 from followup.addresses import address, number
 from followup.care.people import ConsentTo, Role
@@ -58,7 +58,7 @@ class ConsentJson(TomlTable):
 
     texts: StrictBool = False
     emails: StrictBool = False
-    method: str = "on the phone"
+    method: str = Field(default="on the phone", min_length=1, max_length=32)
 
 
 class PersonJson(TomlTable):

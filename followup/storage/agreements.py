@@ -103,18 +103,22 @@ class Agreements:
         """The contact's latest word on the matter; None if there was never one."""
         return self._consents([contact_id]).get((contact_id, about))
 
-    def record(self, contact_id: int, consent: Consent, now: datetime, by: str) -> None:
-        values = {
-            "id": new_id(now),
-            "contact_id": contact_id,
-            "about": consent.about,
-            "given": consent.given,
-            "at": now,
-            "method": consent.method,
-            "wording": consent.wording,
-            "by": by,
-        }
-        self._connection.execute(_CONSENT, values)
+    def record(self, contact_id: int, consents: Sequence[Consent], now: datetime, by: str) -> None:
+        rows = [
+            {
+                "id": new_id(now),
+                "contact_id": contact_id,
+                "about": consent.about,
+                "given": consent.given,
+                "at": now,
+                "method": consent.method,
+                "wording": consent.wording,
+                "by": by,
+            }
+            for consent in consents
+        ]
+        if rows:
+            self._connection.execute(_CONSENT, rows)
 
     def suppress(self, channel: ChannelName, address: str, source: str, now: datetime) -> bool:
         """Stop a number or address for everybody who shares it; False if it was stopped already."""

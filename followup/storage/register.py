@@ -110,7 +110,7 @@ class Register:
         return set(self._connection.scalars(query.with_for_update(skip_locked=True)))
 
     def _rows(self, query: Select[Any], ids: Collection[int]) -> list[Row[Any]]:
-        return list(self._connection.execute(query, {"ids": sorted(set(ids))}))
+        return list(self._connection.execute(query, {"ids": sorted(set(ids))})) if ids else []
 
     def _contact(self, row: Row[Any], bars: Bars) -> Contact:
         return Contact(

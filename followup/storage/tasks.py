@@ -37,7 +37,7 @@ class Task:
 
 # Built once: see `register.py`.
 _OF_ALERT = tasks.c.kind.in_([kind for kind in TaskKind if kind.about_patient])
-_ALERT_CLOSED = select(func.max(tasks.c.closed_at)).where(tasks.c.patient_id == bindparam("patient"), _OF_ALERT)
+_ALERTS_OF = select(tasks.c.closed_at).where(tasks.c.patient_id == bindparam("patient"), _OF_ALERT)
 _ALERTS = select(tasks.c.patient_id).where(
     tasks.c.closed_at.is_(None),
     _OF_ALERT,
@@ -135,10 +135,10 @@ class Tasks:
         """Those of the patients about whom an alert is open."""
         return set(self._connection.scalars(_ALERTS, {"ids": sorted(patient_ids)}))
 
-    def alert_closed_at(self, patient_id: int) -> datetime | None:
-        """When the last alert about the patient was closed; None if there never was one."""
-        found: datetime | None = self._connection.scalar(_ALERT_CLOSED, {"patient": patient_id})
-        return found
+    def alert_state(self, patient_id: int) -> tuple[bool, datetime | None]:
+        """Whether an alert about the patient is open, and when the last one was closed."""
+        closed = list(self._connection.scalars(_ALERTS_OF, {"patient": patient_id}))
+        return None in closed, max((moment for moment in closed if moment), default=None)
 
     def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:
         """Close it; RefusedError if it is closed already."""

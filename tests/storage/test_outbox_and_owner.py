@@ -347,7 +347,7 @@ INDEXED = {
     "receipts to ask for": (lambda tx: tx.tracking.to_poll(NOW, 100), "ix_messages_poll"),
     "open questions": (lambda tx: tx.tracking.open_questions(NOW, 100), "ix_messages_question"),
     "when an alert was closed": (
-        lambda tx: tx.tasks.alert_closed_at(1),
+        lambda tx: tx.tasks.alert_state(1),
         "_tasks_.*patient",
     ),
     "who has messages in hand": (lambda tx: tx.sending.left_by("x", ChannelName.SMS), "ix_messages_owner"),
