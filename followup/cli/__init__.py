@@ -75,6 +75,16 @@ class _Commands(click.Group):
             ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's signature
+        """Words too many are not repeated: they may be a patient's name, typed without quotes."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if error.message.startswith("Got unexpected extra argument"):
+                words = "too many words; a name is never typed here: leave it out, and it is asked for"
+                raise click.UsageError(words, error.ctx) from None
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         for title, commands in SECTIONS.items():
             with formatter.section(title):

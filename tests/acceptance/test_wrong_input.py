@@ -76,6 +76,7 @@ def test_a_wrong_command_is_told_in_a_line_with_its_own_exit_code(
 
 def test_a_name_on_the_command_line_is_not_repeated(shared_clinic: Clinic) -> None:
     assert "Miller" not in shared_clinic.refuses(2, "show", "Ruth Miller")
+    assert "Miller" not in shared_clinic.refuses(2, "show", "Ruth", "Miller")
 
 
 def test_faults_of_the_files_are_all_told_before_anything_is_done(clinic: Clinic) -> None:
