@@ -114,8 +114,7 @@ class Leaving:
 def evening_list(tx: Transaction, clinic: Clinic, now: datetime) -> list[Leaving]:
     """Who is to be asked about: patients of today and of the last week who are not known to be home."""
     today = local_day(now, clinic.practice.zone)
-    waiting = tx.register.not_home(today - STAY_ASKED_FOR, today + timedelta(days=1))
-    owners = {procedure: tx.register.owner_of(procedure) for procedure in waiting}
+    owners = tx.register.not_home(today - STAY_ASKED_FOR, today + timedelta(days=1))
     patients = tx.register.patients(set(owners.values()))
     leaving = [
         Leaving(patients[owner], patients[owner].procedure(procedure)) for procedure, owner in owners.items()

@@ -279,24 +279,13 @@ class Register:
 
     # Procedures
 
-    def not_home(self, since: date, before: date) -> list[int]:
-        """Procedures done from `since` to the day before `before` of which nobody has said where they ended."""
+    def not_home(self, since: date, before: date) -> dict[int, int]:
+        """Patients by procedure of these days, `before` excluded, of whom nobody has said that they are home."""
         p = t.procedures.c
-        query = select(p.id).where(
-            p.on_date >= since,
-            p.on_date < before,
-            p.discharged_at.is_(None),
-            p.cancelled_at.is_(None),
-        )
-        return list(self._connection.scalars(query.order_by(p.on_date, p.id)))
-
-    def owner_of(self, procedure_id: int) -> int:
-        """The patient of a procedure; NotFoundError if there is no such procedure."""
-        query = select(t.procedures.c.patient_id).where(t.procedures.c.id == procedure_id)
-        found = self._connection.scalar(query)
-        if found is None:
-            raise NotFoundError("there is no such procedure")
-        return int(found)
+        done = (p.on_date >= since, p.on_date < before)
+        query = select(p.id, p.patient_id).where(*done, p.discharged_at.is_(None), p.cancelled_at.is_(None))
+        rows = self._connection.execute(query.order_by(p.on_date, p.id))
+        return {row.id: row.patient_id for row in rows}
 
     # Sealing
 
