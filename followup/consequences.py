@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from followup.care.delivery import Outcome
+from followup.care.attempt import Outcome
 from followup.care.message import Held
 from followup.care.people import ChannelName
 from followup.care.reason import Reason

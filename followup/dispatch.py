@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from followup import log
-from followup.care.delivery import Attempt, Outcome, judge
+from followup.care.attempt import Attempt, Outcome, judge
 from followup.care.message import Held, Message
 from followup.care.people import ChannelName
 from followup.care.practice import QUESTION_OPEN_FOR

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from followup.care.delivery import LONGEST_WITHOUT_RECEIPT, Receipt
+from followup.care.attempt import LONGEST_WITHOUT_RECEIPT, Receipt
 from followup.care.people import ChannelName
 from followup.care.status import Mover, Status, allowed
 from followup.channels import Ledger

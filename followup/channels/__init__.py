@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.care.message import Message
 
 StillTrue = Callable[[], timedelta]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import timedelta
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.care.message import Message
 from followup.channels import Channel
 from followup.errors import DeliveryError, Unavailable, Uncertain

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.care.message import LONGEST_ATTEMPT, Message
 from followup.care.status import Status
 from followup.channels import mail, smtp_replies

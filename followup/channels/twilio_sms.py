@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.care.message import Message
 from followup.care.status import Status
 from followup.channels.exchange import Exchange

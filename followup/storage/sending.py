@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from followup.care.delivery import Outcome
+from followup.care.attempt import Outcome
 from followup.care.message import Held, Kind, Priority, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason

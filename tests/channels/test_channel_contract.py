@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from channel_parts import a_mail, a_text, an_hour, mailing, outcome, texting
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.care.message import Message
 from followup.care.status import Status
 from followup.errors import Rejected, SenderBlocked, Unavailable, Uncertain

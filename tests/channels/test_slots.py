@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from channel_parts import a_text
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.care.message import Message
 from followup.channels import StillTrue
 from followup.channels.slots import Slots

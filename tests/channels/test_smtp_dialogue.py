@@ -13,7 +13,7 @@ import pytest
 import trustme
 from channel_parts import ADDRESS, WORDS, a_mail, a_mail_server, an_hour, mailing, outcome
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.channels.smtp_email import SmtpEmail
 from followup.errors import ConfigError, Rejected, SenderBlocked, Unavailable, Uncertain
 from followup.sandbox.smtp_faults import SmtpClose, SmtpDelay, SmtpHide, SmtpReply, SmtpReset

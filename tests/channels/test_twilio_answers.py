@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from channel_parts import NUMBER, a_text, an_account, an_hour, answering, outcome, texting
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.care.status import Status
 from followup.channels.twilio_codes import STATUSES
 from followup.channels.twilio_sms import TwilioSms

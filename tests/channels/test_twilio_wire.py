@@ -19,7 +19,7 @@ import pytest
 import trustme
 from channel_parts import NUMBER, WORDS, a_mail, a_text, an_hour, answering, mailing, outcome, texting
 
-from followup.care.delivery import Receipt
+from followup.care.attempt import Receipt
 from followup.channels.exchange import Exchange
 from followup.channels.twilio_sms import TwilioSms
 from followup.channels.wire import verified_tls

@@ -15,7 +15,7 @@ from databases import SEALER, outsider
 from sqlalchemy import event
 from world import NAME, NUMBER, World
 
-from followup.care.delivery import Outcome
+from followup.care.attempt import Outcome
 from followup.care.message import Kind, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason

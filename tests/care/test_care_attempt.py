@@ -9,7 +9,7 @@ from care_strategies import properties
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followup.care.delivery import (
+from followup.care.attempt import (
     JITTER,
     LATEST_RETRY,
     MOST_ATTEMPTS,
