@@ -1,12 +1,12 @@
-"""Prints docs/states.md from care/status.py and care/reason.py: `python docs/make_states.py > docs/states.md`."""
+"""Prints docs/states.md from the rules of care/: `python docs/make_states.py > docs/states.md`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 
+from followup.care.delivery import MOVES, SET_ASIDE, STATUS_SENTENCES, Mover, Status
 from followup.care.reason import Reason
-from followup.care.status import MOVES, SET_ASIDE, STATUS_SENTENCES, Mover, Status
 
 MOVERS = {
     Mover.PLANNER: "plans anew whenever a fact changes (`followup/replan.py`)",
@@ -23,7 +23,7 @@ def page() -> str:
         [
             "# What can become of a message",
             "",
-            "Made by `docs/make_states.py` from `care/status.py` and `care/reason.py`; not to be edited by hand.",
+            "Made by `docs/make_states.py` from `care/delivery.py` and `care/reason.py`; not edited by hand.",
             "",
             *_diagram(),
             "",

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from followup.care.status import Status
+from followup.care.delivery import Status
 from followup.cli.demo import announce
 from followup.cli.demo.cast import ELEANOR, ROSA, RUTH
 from followup.cli.demo.clinic import ZONE, DemoClinic, demo_clinic

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from followup.care.attempt import Outcome
+from followup.care.delivery import Status
 from followup.care.message import Held
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.task import TaskKind, new_task
 from followup.consent import Line, opt_out
 from followup.replan import PROGRAM, Clinic

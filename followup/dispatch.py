@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 
 from followup import log
 from followup.care.attempt import Attempt, Outcome, judge
+from followup.care.delivery import Status
 from followup.care.message import Held, Message
 from followup.care.people import ChannelName
 from followup.care.practice import QUESTION_OPEN_FOR
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.task import TaskKind, new_task
 from followup.channels.slots import Result, Slots
 from followup.clock import Clock

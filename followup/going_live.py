@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from followup.care.delivery import SET_ASIDE
 from followup.care.people import ChannelName
-from followup.care.status import SET_ASIDE
 from followup.errors import RefusedError
 from followup.messages import MessageLibrary
 from followup.replan import Clinic, replan

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from followup import log
+from followup.care.delivery import Status
 from followup.care.gates import Go, Later, Surroundings, Verdict, may_send
 from followup.care.local_time import local_day
 from followup.care.message import Held, Kind, Recorded
@@ -15,7 +16,6 @@ from followup.care.reason import Reason
 from followup.care.restrictions import all_in_force, limits
 from followup.care.rows import may_still_go, perhaps_said
 from followup.care.standing import held_by_facts
-from followup.care.status import Status
 from followup.consequences import ended_unsent
 from followup.errors import MessageError, StorageError
 from followup.messages import MessageLibrary, Speaking, segments

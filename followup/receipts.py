@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from followup.care.attempt import LONGEST_WITHOUT_RECEIPT, Receipt
+from followup.care.delivery import Mover, Status, allowed
 from followup.care.people import ChannelName
-from followup.care.status import Mover, Status, allowed
 from followup.channels import Ledger
 from followup.clock import Clock
 from followup.consequences import did_not_arrive

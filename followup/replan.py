@@ -12,6 +12,7 @@ from typing import Any
 
 from followup import log
 from followup.care.combine import patient_timeline
+from followup.care.delivery import UNSENT, WITH_PROVIDER, Status
 from followup.care.facts import Facts
 from followup.care.local_time import local_day
 from followup.care.message import Kind, Recorded, ReminderKey
@@ -20,7 +21,6 @@ from followup.care.practice import Practice
 from followup.care.reason import Reason
 from followup.care.reconcile import Changes, reconcile
 from followup.care.restrictions import in_force, limits
-from followup.care.status import UNSENT, WITH_PROVIDER, Status
 from followup.care.task import TaskKind, new_task
 from followup.care.timeline import Reminder
 from followup.errors import BusyError

@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from followup.care.delivery import Status
 from followup.care.message import LEAST_ROOM
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable
 
 LONGEST_WITHOUT_RECEIPT = timedelta(hours=72)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from followup.care.delivery import SET_ASIDE
 from followup.care.local_time import instant, local_day
 from followup.care.message import LEAST_ROOM, Held, Recorded
 from followup.care.people import ChannelName, Contact, Patient
@@ -14,7 +15,6 @@ from followup.care.practice import QUESTION_OPEN_FOR, Caps, Practice
 from followup.care.reason import Reason
 from followup.care.rows import may_still_go, perhaps_said
 from followup.care.standing import held_by_facts
-from followup.care.status import SET_ASIDE
 
 WEEK = timedelta(days=7)
 

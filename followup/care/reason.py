@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from followup.care.status import Status
+from followup.care.delivery import Status
 
 
 @dataclass(frozen=True, slots=True)

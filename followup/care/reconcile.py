@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from followup.care.delivery import ON_THE_WIRE, UNSENT, Status
 from followup.care.message import LEAST_ROOM, Held, Recorded
 from followup.care.reason import Reason
 from followup.care.rows import may_reopen
-from followup.care.status import ON_THE_WIRE, UNSENT, Status
 from followup.care.timeline import Reminder
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from followup.care.delivery import FELL_THROUGH, ON_THE_WIRE, SET_ASIDE, UNSENT, WITH_PROVIDER, Status
 from followup.care.message import Recorded
 from followup.care.reason import Reason
-from followup.care.status import FELL_THROUGH, ON_THE_WIRE, SET_ASIDE, UNSENT, WITH_PROVIDER, Status
 
 _PERHAPS_SAID = ON_THE_WIRE | WITH_PROVIDER | {Status.UNRESOLVED}
 

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from followup.care.attempt import Receipt
+from followup.care.delivery import Status
 from followup.care.message import LONGEST_ATTEMPT, Message
-from followup.care.status import Status
 from followup.channels import mail, smtp_replies
 from followup.channels.mail import MailServer
 from followup.channels.smtp_replies import Reply

@@ -13,7 +13,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from followup.care.status import Status
+from followup.care.delivery import Status
 from followup.channels.exchange import Answer
 from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable, Uncertain
 

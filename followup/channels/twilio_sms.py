@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from followup.care.attempt import Receipt
+from followup.care.delivery import Status
 from followup.care.message import Message
-from followup.care.status import Status
 from followup.channels.exchange import Exchange
 from followup.channels.twilio_codes import ACCEPTED_SID, BAD_ADDRESS, STATUSES
 from followup.channels.wire import is_loopback, verified_tls

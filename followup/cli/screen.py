@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from followup.care.delivery import UNSENT, Status
 from followup.care.reason import Reason
-from followup.care.status import UNSENT, Status
 
 if TYPE_CHECKING:
     from followup.care.message import Held, ReminderKey

@@ -120,7 +120,7 @@ def _send(desk: Desk, channel: ChannelName) -> None:
 
 def _wait(desk: Desk, message: int) -> None:
     """The daemon sends it; it looks every few seconds."""
-    from followup.care.status import Status
+    from followup.care.delivery import Status
 
     click.echo("The daemon sends it …")
     clock, pause = desk.app.clock, threading.Event()

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @pass_desk
 def today(desk: Desk, *, as_json: bool = False) -> None:
     """What goes out today, what needs a person, what failed."""
+    from followup.care.delivery import FELL_THROUGH, Status
     from followup.care.local_time import instant, local_day
-    from followup.care.status import FELL_THROUGH, Status
 
     zone = desk.app.clinic.practice.zone
     day = local_day(desk.now, zone)
@@ -78,7 +78,7 @@ def _warnings(switches: dict[Switch, Setting], beat: Pulse, *, trial: bool) -> l
 
 
 def _going_out(entries: Sequence[Entry], patients: dict[int, Patient], names: dict[int, str]) -> None:
-    from followup.care.status import SET_ASIDE, UNSENT
+    from followup.care.delivery import SET_ASIDE, UNSENT
 
     waiting = [e for e in entries if e.status in UNSENT]
     gone = Counter(e.status.value for e in entries if e.status not in UNSENT | SET_ASIDE)
@@ -105,7 +105,7 @@ def _messages(entries: Sequence[Entry], patients: dict[int, Patient], names: dic
 
 
 def _as_json(entries: Sequence[Entry], failed: Sequence[Entry], tasks: Sequence[int]) -> None:
-    from followup.care.status import UNSENT
+    from followup.care.delivery import UNSENT
     from followup.cli.show import message_json
 
     print_json(

@@ -56,7 +56,7 @@ def _no_step(step: str | None, desk: Desk, facts: Patient) -> str:
 
 def sentence(entry: Entry, facts: Patient, open_tasks: list[int]) -> str:
     """What became of a message and why, for staff."""
-    from followup.care.status import UNSENT
+    from followup.care.delivery import UNSENT
 
     contact = facts.contact(entry.contact_id or 0)
     names = screen.procedure_names(facts)
@@ -71,7 +71,7 @@ def sentence(entry: Entry, facts: Patient, open_tasks: list[int]) -> str:
 
 
 def _said(entry: Entry, moment: str, end: str) -> str:
-    from followup.care.status import Status
+    from followup.care.delivery import Status
 
     attempts = f" after {entry.attempt} attempts" if entry.attempt > 1 else ""
     code = f" with code {entry.code}" if entry.code else ""

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
+from followup.care.delivery import Mover, Status
 from followup.care.message import Kind, Priority, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
 from followup.care.reconcile import Changes, Ending, Move
-from followup.care.status import Mover, Status
 from followup.care.timeline import Reminder
 from followup.storage.ids import new_ids
 from followup.storage.outbox_rows import Entry, NewMessage, entries, packed, swap, unpacked

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Update, bindparam, update
 
+from followup.care.delivery import Mover, Status, allowed
 from followup.care.message import Kind, Recorded, ReminderKey, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
-from followup.care.status import Mover, Status, allowed
 from followup.storage.tables import messages
 
 

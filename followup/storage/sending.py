@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, select, update
 
 from followup.care.attempt import Outcome
+from followup.care.delivery import SET_ASIDE, UNSENT, Mover, Status, allowed
 from followup.care.message import Held, Kind, Priority, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
-from followup.care.status import SET_ASIDE, UNSENT, Mover, Status, allowed
 from followup.storage.ids import new_ids
 from followup.storage.outbox_rows import Claim, Entry, entries, packed, swap, unpacked
 from followup.storage.seal import Place, Sealer

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from followup.care.attempt import Receipt
+from followup.care.delivery import Mover, Status, allowed
 from followup.care.reason import Reason
-from followup.care.status import Mover, Status, allowed
 from followup.storage.outbox_rows import Entry, entries, swap
 from followup.storage.tables import OPEN_QUESTION, messages
 

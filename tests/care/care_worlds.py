@@ -16,6 +16,7 @@ from care_strategies import CHICAGO, ZONES
 from hypothesis import strategies as st
 
 from followup.care.combine import Facts, patient_timeline
+from followup.care.delivery import Status
 from followup.care.local_time import SendWindow, StaffedHours, instant
 from followup.care.message import Recorded
 from followup.care.people import Bar, ChannelName, Contact, Patient, Procedure, Role
@@ -23,7 +24,6 @@ from followup.care.plan import Anchor, Asks, Bound, CarePlan, Restriction, Step
 from followup.care.practice import Caps, Practice
 from followup.care.reason import Reason
 from followup.care.reconcile import Changes, reconcile
-from followup.care.status import Status
 from followup.care.timeline import Reminder
 
 T = TypeVar("T")

@@ -20,10 +20,10 @@ from followup.care.attempt import (
     back_off,
     judge,
 )
+from followup.care.delivery import MOVES, ON_THE_WIRE, SET_ASIDE, STATUS_SENTENCES, UNSENT, Mover, Status, allowed
 from followup.care.message import LEAST_ROOM, POLICIES, Kind
 from followup.care.people import Bar
 from followup.care.reason import Reason
-from followup.care.status import MOVES, ON_THE_WIRE, SET_ASIDE, STATUS_SENTENCES, UNSENT, Mover, Status, allowed
 from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable, Uncertain
 
 NOON = datetime(2026, 11, 2, 18, tzinfo=UTC)

@@ -28,6 +28,7 @@ from care_worlds import (
 from hypothesis import given
 
 from followup.care.combine import Facts, patient_timeline
+from followup.care.delivery import SET_ASIDE, UNSENT, Status
 from followup.care.gates import Go, Later, Surroundings, may_send
 from followup.care.local_time import local_day
 from followup.care.message import LEAST_ROOM, Held, Recorded
@@ -37,7 +38,6 @@ from followup.care.questions import questions
 from followup.care.reason import Reason
 from followup.care.restrictions import in_force, limits
 from followup.care.rows import perhaps_said
-from followup.care.status import SET_ASIDE, UNSENT, Status
 
 FRIDAY = date(2026, 10, 30)
 PATIENT = a_patient(a_procedure(1, FRIDAY))

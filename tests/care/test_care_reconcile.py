@@ -28,11 +28,11 @@ from care_worlds import (
 from hypothesis import given
 
 from followup.care.combine import Facts, patient_timeline
+from followup.care.delivery import SET_ASIDE, Status
 from followup.care.message import Recorded
 from followup.care.people import Bar, ChannelName, Patient, Role
 from followup.care.reason import Reason
 from followup.care.reconcile import reconcile
-from followup.care.status import SET_ASIDE, Status
 
 FRIDAY = date(2026, 10, 30)
 ENROLLED = local(FRIDAY, 9)

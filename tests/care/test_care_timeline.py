@@ -26,13 +26,13 @@ from care_worlds import (
 from hypothesis import given
 
 from followup.care.combine import Facts, patient_timeline
+from followup.care.delivery import Status
 from followup.care.local_time import SendWindow, StaffedHours, local_day
 from followup.care.message import LEAST_ROOM, Recorded
 from followup.care.people import Patient, Procedure, Role
 from followup.care.plan import Anchor
 from followup.care.practice import QUESTION_OPEN_FOR
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.timeline import Reminder
 
 FRIDAY = date(2026, 10, 30)

@@ -12,8 +12,8 @@ import pytest
 from channel_parts import a_mail, a_text, an_hour, mailing, outcome, texting
 
 from followup.care.attempt import Receipt
+from followup.care.delivery import Status
 from followup.care.message import Message
-from followup.care.status import Status
 from followup.errors import Rejected, SenderBlocked, Unavailable, Uncertain
 from followup.sandbox.faults import Close, Refuse
 from followup.sandbox.smtp_faults import SmtpClose, SmtpReply

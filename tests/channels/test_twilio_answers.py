@@ -11,7 +11,7 @@ import pytest
 from channel_parts import NUMBER, a_text, an_account, an_hour, answering, outcome, texting
 
 from followup.care.attempt import Receipt
-from followup.care.status import Status
+from followup.care.delivery import Status
 from followup.channels.twilio_codes import STATUSES
 from followup.channels.twilio_sms import TwilioSms
 from followup.errors import ConfigError, Rejected, SenderBlocked, Unavailable, Uncertain

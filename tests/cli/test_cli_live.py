@@ -5,8 +5,8 @@ from __future__ import annotations
 from cli_clinic import Open, OperatorDesk, SandboxClinic
 
 from followup.app import App, build_app
+from followup.care.delivery import Status
 from followup.care.people import ChannelName
-from followup.care.status import Status
 from followup.going_live import back_to_trial, go_live
 from followup.replan import replan
 from followup.storage.outbox_rows import Entry

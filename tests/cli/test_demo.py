@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from followup.care.status import MOVES, SET_ASIDE, Status
+from followup.care.delivery import MOVES, SET_ASIDE, Status
 from followup.cli.demo.cast import CAST, Character
 from followup.cli.demo.screen import WIDTH
 

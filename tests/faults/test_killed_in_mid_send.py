@@ -11,9 +11,9 @@ import pytest
 from fault_parts import PATIENCE, DaemonProcess
 from world import EMAIL, NAME, NUMBER, World, person
 
+from followup.care.delivery import Status
 from followup.care.people import ConsentTo
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.task import TaskKind
 from followup.sandbox import SmtpEvent
 from followup.sandbox.twilio_server import Event

@@ -15,9 +15,9 @@ import pytest
 from databases import outsider
 from world import EMAIL, NAME, NUMBER, World, person
 
+from followup.care.delivery import Status
 from followup.care.people import ConsentTo
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.task import TaskKind
 from followup.errors import BusyError, MessageError
 from followup.messages import find_messages_folder

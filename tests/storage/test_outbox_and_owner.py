@@ -16,10 +16,10 @@ from sqlalchemy import event
 from world import NAME, NUMBER, World
 
 from followup.care.attempt import Outcome
+from followup.care.delivery import Mover, Status
 from followup.care.message import Kind, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
-from followup.care.status import Mover, Status
 from followup.care.task import NewTask, TaskKind
 from followup.errors import RefusedError, StorageError
 from followup.storage import Storage

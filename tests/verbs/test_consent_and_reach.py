@@ -11,10 +11,10 @@ import pytest
 from world import EMAIL, NUMBER, World, person
 
 from followup import change, worklist
+from followup.care.delivery import Status
 from followup.care.pain import Thresholds
 from followup.care.people import ChannelName, ConsentTo, Role
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.task import TaskKind
 from followup.change import NewLine
 from followup.consent import Line, opt_in, opt_out

@@ -9,8 +9,8 @@ from databases import outsider
 from world import World
 
 from followup import change, worklist
+from followup.care.delivery import Status
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.task import TaskKind
 from followup.errors import RefusedError
 from followup.worklist import Done

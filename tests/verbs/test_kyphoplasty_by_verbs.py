@@ -10,8 +10,8 @@ import pytest
 from world import PROCEDURE_DAY, World
 
 from followup import change
+from followup.care.delivery import Status
 from followup.care.reason import Reason
-from followup.care.status import Status
 from followup.care.task import TaskKind
 
 CHICAGO = ZoneInfo("America/Chicago")

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from followup.care.delivery import SET_ASIDE, UNSENT, Status
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
-from followup.care.status import SET_ASIDE, UNSENT, Status
 from followup.cli.demo.clinic import FIRST_DAY, OPENS, ZONE
 from followup.cli.demo.staff import Reader, Staff
 from followup.cli.demo.weeks import Stop

@@ -11,7 +11,7 @@ from itertools import groupby
 from rich.table import Table
 from rich.text import Text
 
-from followup.care.status import STATUS_SENTENCES, Status
+from followup.care.delivery import STATUS_SENTENCES, Status
 from followup.cli.demo.clinic import DemoClinic
 from followup.cli.demo.screen import BY
 from followup.cli.demo.staff import Reader, Staff

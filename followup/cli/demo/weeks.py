@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from followup import receipts, worklist
+from followup.care.delivery import UNSENT, Status
 from followup.care.practice import QUESTION_OPEN_FOR
-from followup.care.status import UNSENT, Status
 from followup.cli.demo.clinic import DemoClinic
 from followup.cli.demo.script import Scene, calls_due, scenes
 from followup.cli.demo.staff import Staff
