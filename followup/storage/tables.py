@@ -98,7 +98,7 @@ procedures = Table(
 
 # What the partial indexes hold. The queries say it in the same words: a database uses such an index only if it can
 # see, before any value is known, that the query asks for nothing else.
-WAITING = text("status IN ('planned', 'retry_wait') AND NOT trial")
+WAITING = text("status IN ('planned', 'retry_wait') AND NOT trial AND NOT held_back")
 ON_TRIAL = text("trial AND status IN ('planned', 'retry_wait')")
 IN_HAND = text("status = 'sending'")
 OPEN_QUESTION = text("asks AND question_closed_at IS NULL")
@@ -134,6 +134,12 @@ messages = Table(
     Column("address_index", BlindIndex),  # where the last attempt went: caps count by number
     Column("told", Text),  # restrictions and dates the text named, as JSON
     Column("provider_id", String(200), unique=True),
+    Column("doubted_at", Utc),  # since when it is, or was last, in doubt
+    Column("doubts", Integer, nullable=False, server_default=text("0")),  # how often it came into doubt
+    Column("settle_at", Utc),  # when evidence is looked for next
+    Column("looks", Integer, nullable=False, server_default=text("0")),  # at a whole list, in vain, apart in time
+    Column("looked_at", Utc),  # when the last of these was
+    Column("held_back", Boolean, nullable=False, server_default=text("false")),  # overdue after an outage
     Column("code", String(32)),  # the provider's last code
     Column("poll_at", Utc),  # when its receipt is asked for next
     Column("question_closed_at", Utc),
@@ -154,6 +160,12 @@ messages = Table(
         "poll_at",
         sqlite_where=text("poll_at IS NOT NULL"),
         postgresql_where=text("poll_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_messages_settle",
+        "settle_at",
+        sqlite_where=text("settle_at IS NOT NULL"),
+        postgresql_where=text("settle_at IS NOT NULL"),
     ),
     Index("ix_messages_address", "address_index", "sent_at"),
     Index(
@@ -275,10 +287,52 @@ audit = Table(
     Column("by", String(128), nullable=False),
     Column("action", String(48), nullable=False),
     Column("patient_id", Id, index=True),
-    Column("message_id", Id),
+    Column("message_id", Id, index=True),
     Column("detail", String(400), nullable=False),  # codes and ids only
     Column("before", Sealed),  # what it changed, as JSON, so that it can be undone
     Column("undone_at", Utc),
+    # A line about one message's move says from where to where, so that its status can be replayed.
+    Column("source", String(16)),
+    Column("target", String(16)),
+    Column("reason", String(32)),
+    Column("attempt", Integer),
+    Column("revision", Integer),  # of the message, after the move
+    Column("seal", Integer, index=True),  # which seal covers the line; triggers let nothing else change
+    Index("ix_audit_unsealed", "id", sqlite_where=text("seal IS NULL"), postgresql_where=text("seal IS NULL")),
+)
+
+seals = Table(
+    "seals",
+    metadata,
+    # Each seal's head is a keyed hash over the head before it and the lines it covers.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Utc, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("head", BlindIndex, nullable=False),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    # Only those that are, or have been, open: a sender without a row is sound (see care/breaker.py).
+    Column("name", String(80), primary_key=True),
+    Column("channel", String(8), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("code", String(32), nullable=False),  # the fault that opened it
+    Column("opened_at", Utc),
+    Column("retry_at", Utc),
+    Column("wait_seconds", Integer, nullable=False),
+    Column("allowance", Integer, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    # On PostgreSQL, who may send: both moments are the database's own.
+    Column("name", String(64), primary_key=True),
+    Column("started_at", Utc, nullable=False),
+    Column("beat_at", Utc, nullable=False),
 )
 
 switches = Table(
