@@ -101,18 +101,34 @@ class Unavailable(DeliveryError):  # noqa: N818
     """Certainly not sent; the same message may be tried later, `retry_after` at the soonest if it is known.
 
     `charged` is False where the fault lies in the infrastructure and must not use up the message's attempts.
+    `of_sender`: the provider, or the way to it, failed before it had the message; any other would have fared
+    alike, and `care.breaker` counts it.
     """
 
     def __init__(
-        self, reason: str, code: str = "", *, retry_after: timedelta | None = None, charged: bool = False
+        self,
+        reason: str,
+        code: str = "",
+        *,
+        retry_after: timedelta | None = None,
+        charged: bool = False,
+        of_sender: bool = False,
     ) -> None:
         super().__init__(reason, code)
         self.retry_after = retry_after
         self.charged = charged
+        self.of_sender = of_sender
 
 
 class Uncertain(DeliveryError):  # noqa: N818
-    """We spoke and heard no valid answer: the message may or may not have been accepted."""
+    """We spoke and heard no valid answer: the message may or may not have been accepted.
+
+    `blocks_sender`: what was heard also tells that the sender is set up wrongly: no other should follow.
+    """
+
+    def __init__(self, reason: str, code: str = "", *, blocks_sender: bool = False) -> None:
+        super().__init__(reason, code)
+        self.blocks_sender = blocks_sender
 
 
 class SenderBlocked(DeliveryError):  # noqa: N818

@@ -68,13 +68,13 @@ class Exchange:
         try:
             line = open_line(self._host, self._port, deadline)
         except OSError as error:
-            raise Unavailable(f"no connection: {type(error).__name__}") from None
+            raise Unavailable(f"no connection: {type(error).__name__}", of_sender=True) from None
         try:
             if self._tls:
                 line.start_tls(self._tls, self._host)
         except (OSError, ValueError) as error:
             line.close()
-            raise Unavailable(f"no encryption: {type(error).__name__}") from None
+            raise Unavailable(f"no encryption: {type(error).__name__}", of_sender=True) from None
         return line
 
     def _content(self, line: Line, body: Callable[[], bytes | None]) -> bytes | None:

@@ -87,7 +87,7 @@ class SmtpEmail:
         try:
             line = open_line(server.host, server.port, deadline)
         except OSError as error:
-            raise Unavailable(f"no connection: {type(error).__name__}") from None
+            raise Unavailable(f"no connection: {type(error).__name__}", of_sender=True) from None
         dialogue = _Dialogue(line, server.domain)
         try:
             dialogue.introduce(server, self._tls)
@@ -199,7 +199,7 @@ class _Dialogue:
             raise SenderBlocked("the mail server offers no encryption")
         reply = self._said(lambda: self._smtp.docmd("STARTTLS"))
         if reply.code == _CLOSING:
-            raise Unavailable(smtp_replies.CLOSING, reply.shown)
+            raise Unavailable(smtp_replies.CLOSING, reply.shown, of_sender=True)
         if reply.code != _READY:
             raise SenderBlocked("the mail server refuses encryption", reply.shown)
         self._encrypt(tls, host)
@@ -212,12 +212,12 @@ class _Dialogue:
         try:
             self._line.start_tls(tls, host)
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            raise Unavailable(f"broken off within the handshake: {type(error).__name__}") from None
+            raise Unavailable(f"broken off within the handshake: {type(error).__name__}", of_sender=True) from None
         except (ssl.SSLError, ValueError) as error:
             # A wrong certificate, or no TLS spoken at all: a person must look.
             raise SenderBlocked(f"the encryption cannot be trusted: {type(error).__name__}") from None
         except OSError as error:
-            raise Unavailable(f"broken off within the handshake: {type(error).__name__}") from None
+            raise Unavailable(f"broken off within the handshake: {type(error).__name__}", of_sender=True) from None
         self._take_over()
 
     def _take_over(self) -> None:
@@ -253,7 +253,9 @@ class _Dialogue:
             return Reply.of(verb())
         except _FAULTS as error:
             self.is_reusable = False
-            raise Unavailable(f"broken off before the mail: {_cause(error)}") from None
+            # A ValueError is our own: smtplib does not take what this mail would have it say.
+            lost = isinstance(error, OSError)
+            raise Unavailable(f"broken off before the mail: {_cause(error)}", of_sender=lost) from None
 
 
 def _context(server: MailServer) -> ssl.SSLContext | None:

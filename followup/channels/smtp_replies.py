@@ -56,7 +56,7 @@ class Reply:
 def refusal_of_us(reply: Reply) -> DeliveryError:
     """To anything said before a recipient is named: greeting, EHLO, AUTH, MAIL. It concerns every mail."""
     if reply.kind != 5:  # noqa: PLR2004  permanent
-        return _not_now(reply)
+        return _not_now(reply, of_sender=True)
     if reply.code == _TOO_BIG:
         return Rejected("the mail is too big for the mail server", reply.shown)
     return SenderBlocked(NOT_LET_IN if reply.code in _NOT_LET_IN else OUR_FAULT, reply.shown)
@@ -65,7 +65,7 @@ def refusal_of_us(reply: Reply) -> DeliveryError:
 def refusal_of_mail(reply: Reply) -> DeliveryError:
     """To RCPT or DATA: it concerns this recipient, unless it speaks of us."""
     if reply.kind != 5:  # noqa: PLR2004  permanent
-        return _not_now(reply)
+        return _not_now(reply, of_sender=reply.code == _CLOSING)
     if reply.code in _NOT_LET_IN or reply.enhanced in _OUR_ADDRESS:
         return refusal_of_us(reply)
     return Rejected("the mail server refused it", reply.shown, bad_address=_is_bad_address(reply))
@@ -78,19 +78,20 @@ def verdict_on_dot(reply: Reply) -> DeliveryError | None:
             return None
         case 4:
             # Charged: the mail itself may be why.
-            return Unavailable(CLOSING if reply.code == _CLOSING else LATER, reply.shown, charged=True)
+            is_closing = reply.code == _CLOSING
+            return Unavailable(CLOSING if is_closing else LATER, reply.shown, charged=True, of_sender=is_closing)
         case 5:
             return refusal_of_mail(reply)
         case _:
             return Uncertain("the answer to the mail cannot be read")
 
 
-def _not_now(reply: Reply) -> Unavailable:
-    if reply.code == _CLOSING:
-        return Unavailable(CLOSING, reply.shown)
+def _not_now(reply: Reply, *, of_sender: bool) -> Unavailable:
+    """A 4xx to a recipient is often a greylist's, and speaks of nobody else's mail."""
     if reply.kind == 4:  # noqa: PLR2004  transient
-        return Unavailable(LATER, reply.shown)
-    return Unavailable("the mail server does not keep to the protocol", "" if reply.code < 0 else reply.shown)
+        return Unavailable(CLOSING if reply.code == _CLOSING else LATER, reply.shown, of_sender=of_sender)
+    shown = "" if reply.code < 0 else reply.shown
+    return Unavailable("the mail server does not keep to the protocol", shown, of_sender=True)
 
 
 def _is_bad_address(reply: Reply) -> bool:

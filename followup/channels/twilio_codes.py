@@ -101,7 +101,8 @@ def error_for(answer: Answer) -> DeliveryError | None:
             return None
         case 3:
             # It says that we speak to the wrong place; what became of the message there is not known.
-            return Uncertain("the answer points to another address, which is not followed", str(answer.status))
+            elsewhere = "the answer points to another address, which is not followed"
+            return Uncertain(elsewhere, str(answer.status), blocks_sender=True)
         case 4:
             return _refusal(answer)
         case _:
