@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from followup.care.attempt import Outcome
-from followup.care.delivery import Status
-from followup.care.message import Held
+from followup.care.delivery import Event, Move, Mover, Status, the_move
 from followup.care.people import ChannelName
-from followup.care.reason import Reason
+from followup.care.reason import Reason, task_of
 from followup.care.task import TaskKind, new_task
 from followup.consent import Line, opt_out
 from followup.replan import PROGRAM, Clinic
@@ -19,14 +19,22 @@ from followup.storage.switches import PAUSES
 
 BAD = {ChannelName.SMS: "bad_sms_at", ChannelName.EMAIL: "bad_email_at"}
 
-UNSENT_TASKS: Mapping[Reason, TaskKind] = {
-    Reason.TOO_LATE: TaskKind.NOT_SENT,
-    Reason.NOBODY_LISTENS: TaskKind.CALL,
-    Reason.CANNOT_RENDER: TaskKind.CANNOT_RENDER,
-    Reason.CAP: TaskKind.TELL_BY_PHONE,
-    Reason.OPTED_OUT: TaskKind.TELL_BY_PHONE,
-}
-"""What a gate ended and a person must make up for; facts that end a row open their own tasks in `replan`."""
+ABOUT_DOUBT = frozenset({Event.DOUBTED, Event.FOUND, Event.ANSWERED_LATE, Event.TRIED_AGAIN})
+"""A critical text in doubt lets its mail go at once, and one out of doubt no longer does: planned anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A message that has just made a move, and why. `script` is what a person says instead, where there is one.
+
+    `bad_address`: nobody can be reached there on its channel.
+    """
+
+    entry: Entry
+    move: Move
+    reason: Reason | None = None
+    script: str = ""
+    bad_address: bool = False
 
 
 def tell(tx: Transaction, clinic: Clinic, kind: TaskKind, entry: Entry, now: datetime, script: str = "") -> int:
@@ -47,13 +55,28 @@ def tell(tx: Transaction, clinic: Clinic, kind: TaskKind, entry: Entry, now: dat
     return tx.tasks.open(task, now)
 
 
-def ended_unsent(
-    tx: Transaction, clinic: Clinic, entry: Entry, held: Held, now: datetime, script: str = ""
-) -> None:
-    """A row ended without an attempt; `script` is what a person says instead, where the step has one."""
-    kind = UNSENT_TASKS.get(Reason(held.reason))
+def follow(tx: Transaction, clinic: Clinic, moved: Moved, now: datetime) -> None:
+    """What the table of moves asks of people; and of the plan, which a message's end or doubt may change."""
+    entry = moved.entry
+    if moved.bad_address:
+        _mark_bad(tx, entry, now)
+    kind = task_of(moved.move, moved.reason)
+    if kind is TaskKind.UNDELIVERED and moved.bad_address:
+        kind = TaskKind.BAD_ADDRESS
     if kind is not None:
-        tell(tx, clinic, kind, entry, now, script)
+        tell(tx, clinic, kind, entry, now, moved.script)
+    elif entry.patient_id and (entry.asks or moved.move.event in ABOUT_DOUBT):
+        tx.stale.note(entry.patient_id)
+
+
+def doubt(tx: Transaction, clinic: Clinic, orphans: Sequence[Entry], now: datetime) -> int:
+    """Name what was in the hands of a process that is gone; returns how many messages."""
+    won = tx.sending.doubt(orphans, now)
+    move = the_move(Mover.RESCUER, Status.SENDING, Status.IN_DOUBT)
+    for entry in orphans:
+        if entry.id in won:
+            follow(tx, clinic, Moved(entry, move, Reason.OWNER_DIED), now)
+    return len(won)
 
 
 def recorded(tx: Transaction, clinic: Clinic, claim: Claim, outcome: Outcome, now: datetime) -> None:
@@ -63,23 +86,15 @@ def recorded(tx: Transaction, clinic: Clinic, claim: Claim, outcome: Outcome, no
         pause(tx, clinic, entry, outcome.code, now)
     if outcome.opted_out:
         _stop(tx, clinic, entry, now)
-    elif outcome.status in (Status.FAILED, Status.UNDELIVERED):
-        did_not_arrive(tx, clinic, entry, bad_address=outcome.bad_address, now=now)
-    elif outcome.status is Status.IN_DOUBT:
-        tell(tx, clinic, TaskKind.IN_DOUBT, entry, now)
-    elif outcome.status is Status.EXPIRED:
-        tell(tx, clinic, TaskKind.NOT_SENT, entry, now)
-    elif entry.asks and entry.patient_id:
-        # An open question moves its nudge and what waits for its answer.
-        tx.stale.note(entry.patient_id)
+        return
+    move = the_move(Mover.DISPATCHER, Status.SENDING, outcome.status)
+    follow(tx, clinic, Moved(entry, move, outcome.reason, bad_address=outcome.bad_address), now)
 
 
-def did_not_arrive(tx: Transaction, clinic: Clinic, entry: Entry, *, bad_address: bool, now: datetime) -> None:
-    """Mark what does not work, tell staff, and let the planner try the next channel."""
+def _mark_bad(tx: Transaction, entry: Entry, now: datetime) -> None:
     column = BAD.get(entry.channel)
-    if bad_address and column and entry.contact_id:
+    if column and entry.contact_id:
         tx.register.set_contact(entry.contact_id, **{column: now})
-    tell(tx, clinic, TaskKind.BAD_ADDRESS if bad_address else TaskKind.UNDELIVERED, entry, now)
 
 
 def pause(tx: Transaction, clinic: Clinic, entry: Entry, code: str, now: datetime) -> None:

@@ -23,6 +23,7 @@ from followup.replan import PROGRAM
 from followup.storage.switches import Switch
 
 RESCUE_EVERY = timedelta(minutes=1)
+SETTLE_EVERY = timedelta(seconds=30)
 SWEEP_EVERY = timedelta(minutes=15)
 HOME_ASKED_EVERY = timedelta(minutes=15)
 
@@ -73,6 +74,7 @@ class Daemon:
         self._beat(scheduler, self._close_questions, self._app.config.daemon.poll_seconds)
         self._beat(scheduler, self._sweep, SWEEP_EVERY.total_seconds())
         self._beat(scheduler, self._rescue, RESCUE_EVERY.total_seconds())
+        self._beat(scheduler, self._settle, SETTLE_EVERY.total_seconds())
         self._beat(scheduler, self._ask_home, HOME_ASKED_EVERY.total_seconds())
         scheduler.start()
         self._stop.wait()
@@ -124,6 +126,13 @@ class Daemon:
         app = self._app
         if app.owner.acquire() and (found := settle.rescue(app.storage, app.clinic, app.owner, app.clock.utc())):
             log.event("in doubt after a crash", messages=found)
+
+    def _settle(self) -> None:
+        app = self._app
+        if app.owner.acquire() and (
+            looked := settle.settle(app.storage, app.clinic, app.ledgers, app.clock, self._stop)
+        ):
+            log.event("settling", messages=looked)
 
     def _sweep(self) -> None:
         """What `_tick` leaves alone while nothing is due: trial rows past their end."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from followup import log
 from followup.care.attempt import Attempt, Outcome, judge
-from followup.care.delivery import Status
+from followup.care.delivery import Mover, Status, the_move
 from followup.care.message import Held, Message
 from followup.care.people import ChannelName
 from followup.care.practice import QUESTION_OPEN_FOR
@@ -23,7 +23,7 @@ from followup.care.reason import Reason
 from followup.care.task import TaskKind, new_task
 from followup.channels.slots import Result, Slots
 from followup.clock import Clock
-from followup.consequences import ended_unsent, recorded, tell
+from followup.consequences import Moved, doubt, follow, recorded, tell
 from followup.errors import StorageError, Unavailable, Uncertain
 from followup.messages import MessageLibrary
 from followup.prepare import Preparer, still_true
@@ -143,9 +143,7 @@ class Dispatcher:
 
     def _doubt_leftovers(self, tx: Transaction, channel: ChannelName, now: datetime) -> None:
         """What we claimed before and never wrote an outcome for: one channel has one drain at a time."""
-        for entry in tx.sending.left_by(self.owner.name, channel):
-            if tx.sending.doubt(entry, now):
-                tell(tx, self.clinic, TaskKind.IN_DOUBT, entry, now)
+        doubt(tx, self.clinic, tx.sending.left_by(self.owner.name, channel), now)
 
     def _in_one(self, step: _Step) -> int:
         with self.storage.transaction() as tx:
@@ -157,9 +155,10 @@ class Dispatcher:
     def _expire(self, tx: Transaction, now: datetime) -> int:
         expired = tx.sending.expired(now, SWEEP)
         for entry in expired:
-            held = Held(Reason.TRIAL if entry.trial else Reason.TOO_LATE)
-            if tx.sending.end(entry, held, now):
-                ended_unsent(tx, self.clinic, entry, held, now)
+            reason = Reason.TRIAL if entry.trial else Reason.TOO_LATE
+            if tx.sending.end(entry, Held(reason), now):
+                move = the_move(Mover.DISPATCHER, entry.status, Status.EXPIRED)
+                follow(tx, self.clinic, Moved(entry, move, reason), now)
         return len(expired)
 
     def _close_questions(self, tx: Transaction, now: datetime) -> int:
@@ -242,8 +241,7 @@ class Dispatcher:
 
     def _write(self, tx: Transaction, judged: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Status]:
         """Outcomes and all that follows from them; what somebody else has settled meanwhile is left as it is."""
-        rows = [(claim.entry.id, claim.entry.attempt + 1, outcome) for claim, outcome in judged]
-        won = tx.sending.record(rows, now)
+        won = tx.sending.record(judged, now)
         ours = [(claim, outcome) for claim, outcome in judged if claim.entry.id in won]
         for claim, outcome in ours:
             recorded(tx, self.clinic, claim, outcome, now)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from followup import log
-from followup.care.delivery import Status
+from followup.care.delivery import Mover, Status, the_move
 from followup.care.gates import Go, Later, Surroundings, Verdict, may_send
 from followup.care.local_time import local_day
 from followup.care.message import Held, Kind, Recorded
@@ -16,7 +16,7 @@ from followup.care.reason import Reason
 from followup.care.restrictions import all_in_force, limits
 from followup.care.rows import may_still_go, perhaps_said
 from followup.care.standing import held_by_facts
-from followup.consequences import ended_unsent
+from followup.consequences import Moved, follow
 from followup.errors import MessageError, StorageError
 from followup.messages import MessageLibrary, Speaking, segments
 from followup.replan import Clinic
@@ -181,7 +181,9 @@ class Preparer:
 
     def _end(self, entry: Entry, held: Held, script: str = "") -> None:
         if self._tx.sending.end(entry, held, self._now):
-            ended_unsent(self._tx, self._clinic, entry, held, self._now, script)
+            reason = Reason(held.reason)
+            move = the_move(Mover.DISPATCHER, entry.status, reason.status)
+            follow(self._tx, self._clinic, Moved(entry, move, reason, script), self._now)
 
     def _indexes(self) -> list[bytes]:
         contacts = [c for patient in self._patients.values() for c in patient.contacts]

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from followup.care.attempt import LONGEST_WITHOUT_RECEIPT, Receipt
-from followup.care.delivery import Mover, Status, allowed
+from followup.care.delivery import Mover, Status, allowed, the_move
 from followup.care.people import ChannelName
+from followup.care.reason import Reason
 from followup.channels import Ledger
 from followup.clock import Clock
-from followup.consequences import did_not_arrive
+from followup.consequences import Moved, follow
 from followup.errors import DeliveryError, SenderBlocked, Unavailable
 from followup.replan import Clinic
 from followup.storage import Storage, Transaction
@@ -71,7 +72,8 @@ def _write(tx: Transaction, clinic: Clinic, message: int, receipt: Receipt | Non
         # It never left the provider, as far as anybody knows: the next channel is tried (RELIABILITY.md).
         told = replace(told, status=Status.UNDELIVERED)
     if tx.tracking.receive(entry, told, _next(entry, told, now), now) and _fell_through(entry, told):
-        did_not_arrive(tx, clinic, entry, bad_address=told.bad_address, now=now)
+        move = the_move(Mover.RECEIPTS, entry.status, Status.UNDELIVERED)
+        follow(tx, clinic, Moved(entry, move, Reason.NOT_DELIVERED, bad_address=told.bad_address), now)
 
 
 def _fell_through(entry: Entry, told: Receipt) -> bool:

@@ -33,7 +33,7 @@ class Done:
 
 
 def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime, by: str) -> Replanned | None:
-    """Close a task; a call task settles the phone steps it carried, one of doubt the messages in doubt.
+    """Close a task; a call task settles the phone steps it carried, one of doubt what nobody could find out.
 
     RefusedError if it was closed before, or if what it asks has another command.
     """
@@ -43,9 +43,9 @@ def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime,
     if task.patient_id is not None:
         for entry in tx.tracking.calls_of(number, task.patient_id):
             tx.tracking.close_call(entry, reached=how.reached, now=now)
-    if task.kind is TaskKind.IN_DOUBT:
-        for entry in tx.tracking.in_doubt(task.patient_id, task.message_id):
-            tx.tracking.clear_up(entry, arrived=how.reached, now=now)
+    if task.kind is TaskKind.UNRESOLVED and how.reached:
+        for entry in tx.tracking.unresolved(task.patient_id, task.message_id):
+            tx.tracking.arrived(entry, now)
     tx.audit.write(now, by, "task done", patient_id=task.patient_id, detail=f"task={number} kind={task.kind}")
     return None if task.patient_id is None else replan(tx, clinic, task.patient_id, now, by)
 

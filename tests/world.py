@@ -13,7 +13,7 @@ from pathlib import Path
 from databases import INDEX_KEY, KEYS
 
 from followup import enroll as enrolling
-from followup import receipts
+from followup import receipts, settle
 from followup.app import App, build_app
 from followup.care.people import ConsentTo, Contact, Patient, Procedure, Role
 from followup.care.task import TaskKind
@@ -74,6 +74,7 @@ class World:
         tally = self.dispatcher.tick()
         self.dispatcher.close_questions()
         receipts.poll(self.app.storage, self.clinic, self.app.ledgers, self.clock)
+        settle.settle(self.app.storage, self.clinic, self.app.ledgers, self.clock)
         return tally
 
     def run_until(self, end: datetime, step: timedelta = timedelta(hours=1)) -> None:

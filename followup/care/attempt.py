@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from followup.care.delivery import Status
@@ -33,6 +33,18 @@ class Receipt:
     status: Status
     code: str = ""
     bad_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One message as the provider's own list shows it; `made_at` (UTC) is when it was given to the provider."""
+
+    provider_id: str
+    to: str = field(repr=False)
+    body: str = field(repr=False)
+    made_at: datetime
+    status: Status
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

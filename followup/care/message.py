@@ -29,18 +29,19 @@ class Policy:
     """What a kind of message must pass before it goes, and what it counts as.
 
     `gated`: alive, consent, procedure, restrictions are asked. `windowed`: never at night. `capped`: counts
-    toward the patient's texts a day and a week.
+    toward the patient's texts a day and a week. `repeated_at_once`: in doubt it is sent again without settling.
     """
 
     gated: bool
     windowed: bool
     capped: bool
+    repeated_at_once: bool
 
 
 POLICIES = {
-    Kind.REMINDER: Policy(gated=True, windowed=True, capped=True),
+    Kind.REMINDER: Policy(gated=True, windowed=True, capped=True, repeated_at_once=False),
     # A page to staff, or a test they asked for: it goes at once, day or night.
-    Kind.ALERT: Policy(gated=False, windowed=False, capped=False),
+    Kind.ALERT: Policy(gated=False, windowed=False, capped=False, repeated_at_once=True),
 }
 
 
@@ -104,8 +105,9 @@ class Held:
 class Recorded:
     """One reminder's row as it stands in the outbox.
 
-    `sent_at` is when its last attempt began. `asks` is the step's `opens_question`: a nudge has none of its own.
-    `question_closed_at` is set once an asked question was answered or given up; `answered` tells the two apart.
+    `sent_at` is when its last attempt began, `doubts` how often it came into doubt. `asks` is the step's
+    `opens_question`: a nudge has none of its own. `question_closed_at` is set once an asked question was answered
+    or given up; `answered` tells the two apart.
     """
 
     id: int
@@ -122,3 +124,4 @@ class Recorded:
     asks: bool = False
     question_closed_at: datetime | None = None
     answered: bool = False
+    doubts: int = 0

@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from followup.care.delivery import Status
+from followup.care.delivery import Move, Status
+from followup.care.task import TaskKind
 
 
 @dataclass(frozen=True, slots=True)
 class _Why:
-    """A reason's meaning: the end it leads to, its sentence, and whether a change of facts can undo it."""
+    """A reason's meaning: the end it leads to, its sentence, and whether a change of facts can undo it.
+
+    `task`: what a person must make up for where a gate ends a message for this reason.
+    """
 
     status: Status
     sentence: str
     by_facts: bool = False
+    task: TaskKind | None = None
 
 
 class Reason(StrEnum):
@@ -54,6 +59,10 @@ class Reason(StrEnum):
     ATTEMPTS_SPENT = "attempts_spent"
     UNCLEAR_ANSWER = "unclear_answer"
     OWNER_DIED = "owner_died"
+    RESTORED = "restored"
+    NOT_FOUND = "not_found"
+    SENT_AGAIN = "sent_again"
+    OUTAGE = "outage"
     SENDER_BLOCKED = "sender_blocked"
     NOT_SENT_YET = "not_sent_yet"
     NOT_DELIVERED = "not_delivered"
@@ -70,6 +79,11 @@ class Reason(StrEnum):
     def sentence(self) -> str:
         """One sentence for staff, without a full stop."""
         return _WHY[self].sentence
+
+    @property
+    def task(self) -> TaskKind | None:
+        """The task that follows where this reason stops a message at the moment of sending."""
+        return _WHY[self].task
 
     @property
     def by_facts(self) -> bool:
@@ -89,7 +103,12 @@ _WHY = {
     ),
     Reason.NO_ADDRESS: _Why(Status.SUPPRESSED, "no number or address is known for it", by_facts=True),
     Reason.NO_CONSENT: _Why(Status.SUPPRESSED, "no consent to this channel is recorded", by_facts=True),
-    Reason.OPTED_OUT: _Why(Status.SUPPRESSED, "this number or address has opted out", by_facts=True),
+    Reason.OPTED_OUT: _Why(
+        Status.SUPPRESSED,
+        "this number or address has opted out",
+        by_facts=True,
+        task=TaskKind.TELL_BY_PHONE,
+    ),
     Reason.BAD_ADDRESS: _Why(Status.SUPPRESSED, "this number or address does not work", by_facts=True),
     Reason.NOT_SHARED: _Why(
         Status.SUPPRESSED, "the patient has not agreed to share with this caregiver", by_facts=True
@@ -104,7 +123,12 @@ _WHY = {
         Status.SUPERSEDED, "a procedure still forbids what it would allow", by_facts=True
     ),
     Reason.SAID_ONCE: _Why(Status.SUPERSEDED, "another procedure says the same that day", by_facts=True),
-    Reason.CAP: _Why(Status.SUPPRESSED, "it would have been one text too many", by_facts=True),
+    Reason.CAP: _Why(
+        Status.SUPPRESSED,
+        "it would have been one text too many",
+        by_facts=True,
+        task=TaskKind.TELL_BY_PHONE,
+    ),
     Reason.QUESTION_OPEN: _Why(Status.SUPPRESSED, "another question was still open", by_facts=True),
     Reason.ALERT_OPEN: _Why(Status.SUPPRESSED, "an alert of this patient is open", by_facts=True),
     Reason.ANSWERED: _Why(Status.SUPPRESSED, "the question was answered", by_facts=True),
@@ -120,16 +144,29 @@ _WHY = {
     Reason.TRIAL: _Why(
         Status.EXPIRED, "the clinic is in trial and this number or address is not on the trial list"
     ),
-    Reason.NOBODY_LISTENS: _Why(Status.SUPPRESSED, "it asks, and nobody would hear the answer"),
+    Reason.NOBODY_LISTENS: _Why(
+        Status.SUPPRESSED, "it asks, and nobody would hear the answer", task=TaskKind.CALL
+    ),
     Reason.CANNOT_RENDER: _Why(Status.FAILED, "its text could not be made"),
     Reason.REFUSED: _Why(Status.FAILED, "the provider refused it"),
     Reason.ATTEMPTS_SPENT: _Why(Status.FAILED, "every attempt failed"),
     Reason.UNCLEAR_ANSWER: _Why(Status.IN_DOUBT, "the provider's answer was not clear"),
     Reason.OWNER_DIED: _Why(Status.IN_DOUBT, "the daemon stopped while it was being sent"),
-    Reason.SENDER_BLOCKED: _Why(Status.RETRY_WAIT, "the sending account was refused; the channel is paused"),
+    Reason.RESTORED: _Why(Status.IN_DOUBT, "the database was restored from a copy made before it was due"),
+    Reason.NOT_FOUND: _Why(Status.UNRESOLVED, "no evidence was found that it went, or that it did not"),
+    Reason.SENT_AGAIN: _Why(Status.RETRY_WAIT, "it was in doubt, no evidence was found, and it is sent once more"),
+    Reason.OUTAGE: _Why(Status.EXPIRED, "its time passed while followup was not running"),
+    Reason.SENDER_BLOCKED: _Why(Status.RETRY_WAIT, "the sending account was refused; the channel waits"),
     Reason.NOT_SENT_YET: _Why(Status.RETRY_WAIT, "the last attempt failed and it will be tried again"),
     Reason.NOT_DELIVERED: _Why(Status.UNDELIVERED, "the provider reports that it did not arrive"),
     Reason.NO_RECEIPT: _Why(Status.SENT, "no receipt came within 72 hours"),
     Reason.CALL_TASK: _Why(Status.ACCEPTED, "a person has a task to call"),
     Reason.NOT_REACHED: _Why(Status.UNDELIVERED, "the person who called did not reach anybody"),
 }
+
+
+def task_of(move: Move, reason: Reason | None) -> TaskKind | None:
+    """What a person must look at after a move made for this reason; in trial nobody is owed a call."""
+    if reason is Reason.TRIAL:
+        return None
+    return (reason and reason.task) or move.task

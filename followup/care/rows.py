@@ -24,6 +24,11 @@ def perhaps_said(row: Recorded) -> bool:
     return row.answered or row.status in _PERHAPS_SAID
 
 
+def goes_again(row: Recorded) -> bool:
+    """Whether it was in doubt, nothing was found, and it is sent once more, whatever went by another channel."""
+    return row.status == Status.RETRY_WAIT and row.reason == Reason.SENT_AGAIN
+
+
 def fell_through(row: Recorded) -> bool:
     """Whether this channel is used up for its reminder, and the next one has to be tried."""
     return not perhaps_said(row) and row.status in FELL_THROUGH

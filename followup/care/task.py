@@ -41,7 +41,11 @@ class TaskKind(StrEnum):
     NOT_SENT = "not_sent"
     UNDELIVERED = "undelivered"
     BAD_ADDRESS = "bad_address"
-    IN_DOUBT = "in_doubt"
+    UNRESOLVED = "unresolved"
+    DOUBLED = "doubled"
+    LEDGER = "ledger"
+    OUTAGE = "outage"
+    CLOCK = "clock"
     CORRECTION = "correction"
     DATE_CHANGED = "date_changed"
     NOBODY_HOME = "nobody_home"
@@ -73,11 +77,21 @@ _KINDS = {
     TaskKind.NOT_SENT: _Asks(Level.ROUTINE, "Call if it still matters: its time passed before it was sent."),
     TaskKind.UNDELIVERED: _Asks(Level.ROUTINE, "Check the number or address, and call: it did not arrive."),
     TaskKind.BAD_ADDRESS: _Asks(Level.ROUTINE, "Correct the number or address: it does not work."),
-    TaskKind.IN_DOUBT: _Asks(Level.URGENT, "Ask the patient whether it arrived; it is not sent a second time."),
+    TaskKind.UNRESOLVED: _Asks(
+        Level.URGENT, "Ask the patient whether it arrived: nobody could find out, and it is not sent again."
+    ),
+    TaskKind.DOUBLED: _Asks(Level.ROUTINE, "Know that it went twice: the provider's list has it two times."),
+    TaskKind.LEDGER: _Asks(
+        Level.URGENT, "Compare with the provider's list (`followup audit ledger`): it and ours differ."
+    ),
+    TaskKind.OUTAGE: _Asks(
+        Level.URGENT, "Call those on the list if it still matters: their texts did not go while followup was down."
+    ),
+    TaskKind.CLOCK: _Asks(Level.URGENT, "Set this machine's clock right: nothing goes out while it is wrong."),
     TaskKind.CORRECTION: _Asks(Level.URGENT, "Tell the patient the new date, or that it no longer holds."),
     TaskKind.DATE_CHANGED: _Asks(Level.URGENT, "Say whether the new procedure date is right; texts wait for it."),
     TaskKind.NOBODY_HOME: _Asks(Level.ROUTINE, "Record who is home (`followup home`): their texts wait."),
-    TaskKind.SENDER_PAUSED: _Asks(Level.URGENT, "Mend the sender, then `followup unpause`: nothing goes out."),
+    TaskKind.SENDER_PAUSED: _Asks(Level.URGENT, "Mend the sender: its channel waits, and tries again by itself."),
     TaskKind.CANNOT_RENDER: _Asks(Level.URGENT, "Mend the text (`followup plan check`), and call the patient."),
 }
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
+from followup.care.delivery import Status
 from followup.care.local_time import instant, local_day
 from followup.care.message import LEAST_ROOM, Held, Recorded, ReminderKey
 from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
 from followup.care.plan import Anchor, Bound, CarePlan, Step
 from followup.care.practice import QUESTION_OPEN_FOR, Practice
 from followup.care.reason import Reason
-from followup.care.rows import fell_through, may_still_go, perhaps_said
+from followup.care.rows import fell_through, goes_again, may_still_go, perhaps_said
 from followup.care.standing import held_by_facts, home_at
 
 _Strictest = Callable[[list[datetime]], datetime]
@@ -241,15 +242,25 @@ def _chosen(scene: _Scene, times: _Times, rows: Iterable[Recorded]) -> tuple[Cha
     """The channels a step goes by: those already used, else the first that may be, or all of them.
 
     What fell through on one channel goes by the next; a person's call is the last resort, never an addition.
+    A critical step that is in doubt on one channel goes by mail besides, at once (CARE.md §0, "In doubt").
     """
+    rows = tuple(rows)
     failed = {r.key.channel for r in rows if fell_through(r)}
-    settled = tuple(r.key.channel for r in rows if not fell_through(r) and not may_still_go(r))
+    settled = tuple(r.key.channel for r in rows if not fell_through(r) and (goes_again(r) or not may_still_go(r)))
     open_to = _after(times.after, _channels(scene))
     free = [c for c in open_to if scene.contact.may_use(c) and c not in failed]
     written = [c for c in free if c is not ChannelName.PHONE]
     if scene.step.also and written and ChannelName.PHONE not in settled:
         return (*settled, *(c for c in written if c not in settled))
+    if _text_in_doubt(scene.step, rows) and ChannelName.EMAIL in free and ChannelName.EMAIL not in settled:
+        return (*settled, ChannelName.EMAIL)
     return settled or tuple(free[:1])
+
+
+def _text_in_doubt(step: Step, rows: Iterable[Recorded]) -> bool:
+    """Whether nobody knows if a critical text has reached the contact."""
+    texts = [row for row in rows if row.key.channel is ChannelName.SMS]
+    return step.critical and any(row.status == Status.IN_DOUBT or goes_again(row) for row in texts)
 
 
 def _after(used: ChannelName | None, channels: tuple[ChannelName, ...]) -> tuple[ChannelName, ...]:

@@ -131,7 +131,7 @@ def done(desk: Desk, number: int, *, note: bool) -> None:
     _show_one(desk, task)
     question = {
         TaskKind.CALL: "Was somebody reached, and the script said?",
-        TaskKind.IN_DOUBT: "Did the message arrive?",
+        TaskKind.UNRESOLVED: "Did the message arrive?",
     }.get(task.kind)
     reached = question is None or ask.yes(question, default=None)
     how = Done(ask.ask("Note", str) if note else "", reached)

@@ -13,6 +13,7 @@ from followup.errors import StorageError
 from followup.storage import schema
 from followup.storage.agreements import Agreements
 from followup.storage.audit import Audit
+from followup.storage.doubts import Doubts
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
 from followup.storage.faults import translated
 from followup.storage.inbox import Inbox
@@ -52,6 +53,10 @@ class Transaction:
     @cached_property
     def tracking(self) -> Tracking:
         return Tracking(self.connection)
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        return Doubts(self.connection, self.sealer)
 
     @cached_property
     def inbox(self) -> Inbox:

@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from followup.care.delivery import Status
+from followup.care.reason import Reason
 from followup.storage.ids import new_id
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import audit
@@ -32,6 +34,20 @@ class Change:
     detail: str
     patient_id: int | None
     before: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMove:
+    """One move of a message, as the trail has it: `action` is its event, `by` who made it."""
+
+    at: datetime
+    by: str
+    action: str
+    source: Status
+    target: Status
+    reason: Reason | None
+    attempt: int
+    revision: int
 
 
 class Audit:
@@ -81,6 +97,23 @@ class Audit:
     def of_patient(self, patient_id: int) -> list[Change]:
         rows = self._connection.execute(select(audit).where(audit.c.patient_id == patient_id).order_by(audit.c.id))
         return [self._change(row) for row in rows]
+
+    def moves_of(self, message_id: int) -> list[RecordedMove]:
+        """Every move of a message, oldest first: what is not in the table of moves cannot stand here."""
+        query = select(audit).where(audit.c.message_id == message_id, audit.c.source.is_not(None))
+        return [
+            RecordedMove(
+                row.at,
+                row.by,
+                row.action,
+                Status(row.source),
+                Status(row.target),
+                Reason(row.reason) if row.reason else None,
+                row.attempt,
+                row.revision,
+            )
+            for row in self._connection.execute(query.order_by(audit.c.revision))
+        ]
 
     def _change(self, row: Any) -> Change:  # noqa: ANN401  a row of SQLAlchemy's
         before = None

@@ -16,7 +16,8 @@ from followup.care.reason import Reason
 from followup.care.reconcile import Changes, Ending, Move
 from followup.care.timeline import Reminder
 from followup.storage.ids import new_ids
-from followup.storage.outbox_rows import Entry, NewMessage, entries, packed, swap, unpacked
+from followup.storage.moves import Change, swap, swap_all
+from followup.storage.outbox_rows import Entry, NewMessage, entries, packed, unpacked
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import ON_TRIAL, WAITING, attempts, messages
 
@@ -50,12 +51,12 @@ class Outbox:
     def apply(self, patient_id: int, changes: Changes, now: datetime, *, trial: TrialOnly = frozenset()) -> None:
         """Write what `reconcile` found. `trial` names whose rows wait until the clinic is live."""
         self._add(patient_id, changes.add, now, trial)
-        for ending in changes.end:
-            self._end(ending, now)
-        for move in changes.move:
-            self._retime(move, now)
-        for move in changes.reopen:
-            self._reopen(move, now)
+        swaps = [
+            *(Change(ending.row, _ended(ending)) for ending in changes.end),
+            *(Change(move.row, _retimed(move)) for move in changes.move),
+            *(Change(move.row, _reopened(move)) for move in changes.reopen),
+        ]
+        swap_all(self._connection, Mover.PLANNER, swaps, now)
 
     def _add(self, patient_id: int, reminders: Sequence[Reminder], now: datetime, trial: TrialOnly) -> None:
         if reminders:
@@ -65,20 +66,6 @@ class Outbox:
                 for r in reminders
             ]
             self._connection.execute(insert(messages), rows)
-
-    def _end(self, ending: Ending, now: datetime) -> None:
-        values = {"status": ending.status, "reason": ending.held.reason, "held_by": ending.held.by}
-        swap(self._connection, Mover.PLANNER, ending.row, now, values)
-
-    def _retime(self, move: Move, now: datetime) -> None:
-        times = _times(move.reminder)
-        if move.row.status == Status.RETRY_WAIT:
-            del times["due_at"]
-        swap(self._connection, Mover.PLANNER, move.row, now, times)
-
-    def _reopen(self, move: Move, now: datetime) -> None:
-        values = _times(move.reminder) | {"status": Status.PLANNED, "reason": None, "held_by": None}
-        swap(self._connection, Mover.PLANNER, move.row, now, values)
 
     def add_message(self, new: NewMessage, now: datetime) -> int:
         """Plan a message that is no reminder; returns its id, or that of the one planned under the same key."""
@@ -149,6 +136,21 @@ class Outbox:
         """How many should have gone longer than `grace` ago and neither went nor ended."""
         query = select(func.count()).where(WAITING, messages.c.due_at < now - grace)
         return int(self._connection.scalar(query) or 0)
+
+
+def _ended(ending: Ending) -> dict[str, Any]:
+    return {"status": ending.status, "reason": ending.held.reason, "held_by": ending.held.by}
+
+
+def _retimed(move: Move) -> dict[str, Any]:
+    times = _times(move.reminder)
+    if move.row.status == Status.RETRY_WAIT:
+        del times["due_at"]
+    return times
+
+
+def _reopened(move: Move) -> dict[str, Any]:
+    return _times(move.reminder) | {"status": Status.PLANNED, "reason": None, "held_by": None}
 
 
 def _times(reminder: Reminder) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One row of the outbox as a value, and the one way to change it."""
+"""One row of the outbox as a value; `moves.py` is the one way to change it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, bindparam, update
+from sqlalchemy import Connection, Row, Select
 
-from followup.care.delivery import Mover, Status, allowed
+from followup.care.delivery import Status
 from followup.care.message import Kind, Recorded, ReminderKey, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
-from followup.storage.tables import messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,11 @@ class Entry:
     told: Mapping[str, str]
     provider_id: str | None
     code: str | None
+    doubted_at: datetime | None
+    doubts: int
+    looks: int
+    looked_at: datetime | None
+    held_back: bool
     question_closed_at: datetime | None
     answered: bool
     planned_at: datetime
@@ -70,6 +73,7 @@ class Entry:
             self.asks,
             self.question_closed_at,
             self.answered,
+            self.doubts,
         )
 
 
@@ -97,28 +101,6 @@ class NewMessage:
     valid_until: datetime
     address: str = field(repr=False)
     words: Text = field(repr=False)
-
-
-def swap(connection: Connection, mover: Mover, row: Recorded, now: datetime, values: Mapping[str, Any]) -> bool:
-    """Change one row if nobody else has since it was read; True if it was changed.
-
-    A move that the table of `care.delivery` does not allow is a fault of the program and is not written.
-    """
-    target = Status(values.get("status", row.status))
-    if target != row.status and not allowed(mover, Status(row.status), target):
-        raise AssertionError(f"{mover} may not move a message from {row.status} to {target}")
-    changed = {**values, "revision": row.revision + 1, "updated_at": now}
-    given = {f"new_{name}": value for name, value in changed.items()}
-    query = _swapping(tuple(sorted(changed)))
-    return connection.execute(query, given | {"its_id": row.id, "its_revision": row.revision}).rowcount == 1
-
-
-@lru_cache(maxsize=32)
-def _swapping(columns: tuple[str, ...]) -> Update:
-    """The statement for one set of columns, built once."""
-    values = {name: bindparam(f"new_{name}", type_=messages.c[name].type) for name in columns}
-    mine = (messages.c.id == bindparam("its_id"), messages.c.revision == bindparam("its_revision"))
-    return update(messages).where(*mine).values(values)
 
 
 def entries(connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Entry]:
@@ -162,6 +144,11 @@ def _entry(row: Row[Any]) -> Entry:
         json.loads(row.told) if row.told else {},
         row.provider_id,
         row.code,
+        row.doubted_at,
+        row.doubts,
+        row.looks,
+        row.looked_at,
+        row.held_back,
         row.question_closed_at,
         row.answered,
         row.planned_at,

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from followup.care.attempt import Outcome
-from followup.care.delivery import SET_ASIDE, UNSENT, Mover, Status, allowed
-from followup.care.message import Held, Kind, Priority, Text
+from followup.care.delivery import SET_ASIDE, UNSENT, WITH_PROVIDER, Mover, Status
+from followup.care.doubt import first_look
+from followup.care.message import Held, Kind, Priority, Recorded, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
 from followup.storage.ids import new_ids
-from followup.storage.outbox_rows import Claim, Entry, entries, packed, swap, unpacked
+from followup.storage.moves import Change, swap, swap_all
+from followup.storage.outbox_rows import Claim, Entry, entries, packed, unpacked
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import IN_HAND, ON_TRIAL, WAITING, attempts, messages
 
@@ -85,34 +88,41 @@ class Sending:
         """Ask again at `due_at`."""
         return swap(self._connection, Mover.DISPATCHER, entry.recorded, now, {"due_at": due_at, "reason": reason})
 
-    def end(self, entry: Entry, held: Held, now: datetime) -> bool:
-        """End a row that was not sent, because a gate forbade it."""
+    def end(self, entry: Entry, held: Held, now: datetime, mover: Mover = Mover.DISPATCHER) -> bool:
+        """End a row that was not sent, because a gate or its time forbade it."""
         status = Reason(held.reason).status
-        values = {"status": status, "reason": held.reason, "held_by": held.by}
-        return swap(self._connection, Mover.DISPATCHER, entry.recorded, now, values)
+        values = {"status": status, "reason": held.reason, "held_by": held.by, "held_back": False}
+        return swap(self._connection, mover, entry.recorded, now, values)
 
     def claim(self, claims: Sequence[Claim], owner: str, now: datetime) -> list[Entry]:
         """Write down what is about to be sent: the rows are `sending` once this transaction commits."""
-        won = [claim for claim in claims if self._claim(claim, owner, now)]
-        if won:
-            ids = new_ids(now, len(won))
-            rows = [self._attempt_row(next(ids), claim, owner, now) for claim in won]
-            self._connection.execute(insert(attempts), rows)
+        changes = [Change(claim.entry.recorded, self._claimed(claim, owner, now)) for claim in claims]
+        ids = swap_all(self._connection, Mover.DISPATCHER, changes, now)
+        won = [claim for claim in claims if claim.entry.id in ids]
+        self.write_attempts(won, owner, now)
         return [claim.entry for claim in won]
 
-    def _claim(self, claim: Claim, owner: str, now: datetime) -> bool:
-        values = {
+    def _claimed(self, claim: Claim, owner: str, now: datetime) -> dict[str, Any]:
+        entry = claim.entry
+        return {
             "status": Status.SENDING,
             "reason": None,
             "held_by": None,
-            "attempt": claim.entry.attempt + 1,
+            "attempt": entry.attempt + 1,
             "owner": owner,
-            "first_tried_at": claim.entry.first_tried_at or now,
+            "first_tried_at": entry.first_tried_at or now,
             "sent_at": now,
+            "address": self._sealer.seal(Place("messages", "address", entry.id), claim.to),
             "address_index": claim.address_index,
             "told": json.dumps(dict(claim.told)),
         }
-        return swap(self._connection, Mover.DISPATCHER, claim.entry.recorded, now, values)
+
+    def write_attempts(self, claims: Sequence[Claim], owner: str, now: datetime) -> None:
+        """The exact words of each attempt, before anything of it is sent."""
+        if claims:
+            ids = new_ids(now, len(claims))
+            rows = [self._attempt_row(next(ids), claim, owner, now) for claim in claims]
+            self._connection.execute(insert(attempts), rows)
 
     def _attempt_row(self, row: int, claim: Claim, owner: str, now: datetime) -> dict[str, Any]:
         words = packed(claim.words)
@@ -128,44 +138,43 @@ class Sending:
             "segments": claim.segments,
         }
 
-    def record(self, outcomes: Iterable[tuple[int, int, Outcome]], now: datetime) -> set[int]:
-        """Write what attempts led to: (message id, attempt number, outcome). Returns the ids that were ours."""
-        won = set()
-        for message_id, attempt, outcome in outcomes:
-            if self._record(message_id, attempt, outcome, now):
-                won.add(message_id)
+    def record(self, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> set[int]:
+        """Write what attempts led to; returns the ids of messages that were still ours to write.
+
+        What came into doubt meanwhile is taken out of it by an answer that says it was accepted after all.
+        """
+        changes = [Change(_in_hand(claim), _led_to(claim, outcome, now)) for claim, outcome in outcomes]
+        won = swap_all(self._connection, Mover.DISPATCHER, changes, now)
+        won |= self._late([(c, o) for c, o in outcomes if c.entry.id not in won], now)
+        self._end_attempts([(claim, outcome) for claim, outcome in outcomes if claim.entry.id in won], now)
         return won
 
-    def _record(self, message_id: int, attempt: int, outcome: Outcome, now: datetime) -> bool:
-        if not allowed(Mover.DISPATCHER, Status.SENDING, outcome.status):
-            raise AssertionError(f"an attempt cannot lead to {outcome.status}")
-        values: dict[str, Any] = {
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "code": outcome.code[:LONGEST_CODE] or None,
-            "charged": messages.c.charged + int(outcome.charged),
-            "revision": messages.c.revision + 1,
-            "updated_at": now,
-        }
-        if outcome.provider_id:
-            values["provider_id"] = outcome.provider_id
-        if outcome.due_at:
-            values["due_at"] = outcome.due_at
-        if outcome.status is Status.ACCEPTED and outcome.reason is not Reason.CALL_TASK:
-            values["poll_at"] = now
-        query = (
-            update(messages)
-            .where(messages.c.id == message_id, messages.c.attempt == attempt)
-            .where(messages.c.status == Status.SENDING)
-            .values(**values)
-        )
-        ended = {"ended_at": now, "outcome": outcome.status, "code": values["code"]}
-        self._connection.execute(
-            update(attempts)
-            .where(attempts.c.message_id == message_id, attempts.c.number == attempt)
-            .values(**ended)
-        )
-        return self._connection.execute(query).rowcount == 1
+    def _late(self, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> set[int]:
+        taken = {c.entry.id: (c, o) for c, o in outcomes if o.status in WITH_PROVIDER}
+        if not taken:
+            return set()
+        query = select(messages).where(messages.c.id.in_(taken), messages.c.status == Status.IN_DOUBT)
+        found = entries(self._connection, query.with_for_update())
+        changes = [
+            Change(entry.recorded, _led_to(*taken[entry.id], now))
+            for entry in found
+            if entry.attempt == taken[entry.id][0].entry.attempt + 1
+        ]
+        return swap_all(self._connection, Mover.DISPATCHER, changes, now)
+
+    def _end_attempts(self, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        if outcomes:
+            rows = [
+                {
+                    "its_message": claim.entry.id,
+                    "its_number": claim.entry.attempt + 1,
+                    "new_end": now,
+                    "new_outcome": outcome.status,
+                    "new_code": _code(outcome),
+                }
+                for claim, outcome in outcomes
+            ]
+            self._connection.execute(_END_ATTEMPT, rows)
 
     def left_by(self, owner: str, channel: ChannelName) -> list[Entry]:
         """Rows of one channel that say `sending`, claimed by this owner."""
@@ -183,10 +192,10 @@ class Sending:
         query = select(messages).where(IN_HAND, messages.c.owner.not_in(living))
         return entries(self._connection, query.with_for_update(skip_locked=True))
 
-    def doubt(self, entry: Entry, now: datetime) -> bool:
-        """A row of a dead owner may or may not have been sent."""
-        values = {"status": Status.IN_DOUBT, "reason": Reason.OWNER_DIED}
-        return swap(self._connection, Mover.RESCUER, entry.recorded, now, values)
+    def doubt(self, orphans: Sequence[Entry], now: datetime) -> set[int]:
+        """Rows whose owner is gone: each may or may not have been sent. Returns the ids of those that were so."""
+        changes = [Change(entry.recorded, in_doubt(entry, Reason.OWNER_DIED, now)) for entry in orphans]
+        return swap_all(self._connection, Mover.RESCUER, changes, now)
 
     def texts_since(self, indexes: Collection[bytes], since: datetime) -> dict[bytes, list[datetime]]:
         """When each number was texted with something that counts toward the caps."""
@@ -202,3 +211,53 @@ class Sending:
         for row in self._connection.execute(query):
             found[row.address_index].append(row.sent_at)
         return found
+
+
+_END_ATTEMPT = (
+    update(attempts)
+    .where(attempts.c.message_id == bindparam("its_message"), attempts.c.number == bindparam("its_number"))
+    .values(ended_at=bindparam("new_end"), outcome=bindparam("new_outcome"), code=bindparam("new_code"))
+)
+
+
+def _in_hand(claim: Claim) -> Recorded:
+    """The row as its claim has left it."""
+    row = claim.entry.recorded
+    return replace(row, status=Status.SENDING, attempt=row.attempt + 1, revision=row.revision + 1)
+
+
+def _code(outcome: Outcome) -> str | None:
+    return outcome.code[:LONGEST_CODE] or None
+
+
+def _led_to(claim: Claim, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """What an outcome makes of its row."""
+    values: dict[str, Any] = {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "code": _code(outcome),
+        "charged": claim.entry.charged + int(outcome.charged),
+    }
+    if outcome.provider_id:
+        values["provider_id"] = outcome.provider_id
+    if outcome.due_at:
+        values["due_at"] = outcome.due_at
+    if outcome.status is Status.ACCEPTED:
+        values["settle_at"] = None
+        values["poll_at"] = None if outcome.reason is Reason.CALL_TASK else now
+    if outcome.status is Status.IN_DOUBT:
+        values |= in_doubt(claim.entry, Reason.UNCLEAR_ANSWER, now)
+    return values
+
+
+def in_doubt(entry: Entry, reason: Reason, now: datetime) -> dict[str, Any]:
+    """What coming into doubt makes of a row: evidence is looked for anew."""
+    return {
+        "status": Status.IN_DOUBT,
+        "reason": reason,
+        "doubted_at": now,
+        "doubts": entry.doubts + 1,
+        "settle_at": first_look(entry.channel, entry.kind, now),
+        "looks": 0,
+        "looked_at": None,
+    }

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 from followup.care.attempt import Receipt
 from followup.care.delivery import Mover, Status, allowed
 from followup.care.reason import Reason
-from followup.storage.outbox_rows import Entry, entries, swap
+from followup.storage.moves import swap
+from followup.storage.outbox_rows import Entry, entries
 from followup.storage.tables import OPEN_QUESTION, messages
 
 
@@ -29,7 +30,7 @@ class Tracking:
         """Write what the provider says became of it; the status only ever rises."""
         values: dict[str, Any] = {"poll_at": poll_at}
         if receipt.status != entry.status and allowed(Mover.RECEIPTS, entry.status, receipt.status):
-            values |= {"status": receipt.status, "code": receipt.code or None}
+            values |= {"status": receipt.status, "reason": None, "code": receipt.code or None}
             if receipt.status is Status.UNDELIVERED:
                 values["reason"] = Reason.NOT_DELIVERED
         if poll_at is None and values.get("status", entry.status) == Status.SENT:
@@ -49,17 +50,20 @@ class Tracking:
         carried = query.where(messages.c.provider_id.like(f"task:{task}:%"))
         return entries(self._connection, carried.with_for_update())
 
-    def in_doubt(self, patient_id: int | None, message_id: int | None) -> list[Entry]:
-        """What may or may not have reached a patient; without one, the message itself if it is in doubt."""
+    def unresolved(self, patient_id: int | None, message_id: int | None) -> list[Entry]:
+        """What nobody could find out about a patient's messages; without one, about the message itself."""
         about = messages.c.id == message_id if patient_id is None else messages.c.patient_id == patient_id
-        query = select(messages).where(about, messages.c.status == Status.IN_DOUBT)
+        query = select(messages).where(about, messages.c.status == Status.UNRESOLVED)
         return entries(self._connection, query.with_for_update())
 
-    def clear_up(self, entry: Entry, *, arrived: bool, now: datetime) -> bool:
-        """A person has found out that a message in doubt arrived, or told the patient; or could not find out."""
-        values: dict[str, Any] = {"status": Status.DELIVERED, "reason": None}
-        if not arrived:
-            values = {"status": Status.UNRESOLVED}
+    def arrived(self, entry: Entry, now: datetime) -> bool:
+        """A person has found out that it arrived, or has told the patient."""
+        values = {"status": Status.DELIVERED, "reason": None}
+        return swap(self._connection, Mover.WORKLIST, entry.recorded, now, values)
+
+    def allow_again(self, entry: Entry, now: datetime) -> bool:
+        """A person has checked that it did not go, and lets it be sent: it has all its attempts anew."""
+        values = {"status": Status.PLANNED, "reason": None, "due_at": now, "charged": 0, "doubts": 0}
         return swap(self._connection, Mover.WORKLIST, entry.recorded, now, values)
 
     def open_questions(self, asked_before: datetime, limit: int) -> list[Entry]:

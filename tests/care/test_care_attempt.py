@@ -1,4 +1,4 @@
-"""What can become of a message, and the verdict on one attempt."""
+"""The verdict on one attempt to send."""
 
 from __future__ import annotations
 
@@ -20,91 +20,12 @@ from followup.care.attempt import (
     back_off,
     judge,
 )
-from followup.care.delivery import MOVES, ON_THE_WIRE, SET_ASIDE, STATUS_SENTENCES, UNSENT, Mover, Status, allowed
-from followup.care.message import LEAST_ROOM, POLICIES, Kind
-from followup.care.people import Bar
+from followup.care.delivery import Mover, Status, allowed
+from followup.care.message import LEAST_ROOM
 from followup.care.reason import Reason
 from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable, Uncertain
 
 NOON = datetime(2026, 11, 2, 18, tzinfo=UTC)
-FINAL = frozenset(
-    {Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, Status.EXPIRED, Status.UNRESOLVED} | SET_ASIDE
-)
-
-
-def exits(status: Status) -> set[Status]:
-    return {move.target for move in MOVES if move.source is status}
-
-
-@pytest.mark.parametrize("status", Status)
-def test_every_status_is_explained_in_one_sentence(status: Status) -> None:
-    assert STATUS_SENTENCES[status].endswith(".")
-
-
-@pytest.mark.parametrize("status", sorted(set(Status) - FINAL))
-def test_every_status_that_is_not_the_end_has_a_way_out(status: Status) -> None:
-    assert exits(status)
-
-
-@pytest.mark.parametrize("status", sorted(set(Status) - FINAL))
-def test_from_every_status_an_end_can_be_reached(status: Status) -> None:
-    reached, new = set(), {status}
-    while new:
-        reached |= new
-        new = {target for source in new for target in exits(source)} - reached
-    assert reached & FINAL
-
-
-@pytest.mark.parametrize("status", sorted(FINAL - SET_ASIDE))
-def test_an_end_is_the_end(status: Status) -> None:
-    assert not exits(status)
-
-
-@pytest.mark.parametrize("status", sorted(SET_ASIDE))
-def test_what_facts_set_aside_facts_alone_bring_back(status: Status) -> None:
-    assert exits(status) == {Status.PLANNED} | SET_ASIDE - {status}
-    assert {move.mover for move in MOVES if move.source is status} == {Mover.PLANNER}
-
-
-def test_nobody_ever_plans_again_what_may_be_on_the_wire() -> None:
-    assert not [m for m in MOVES if m.source in ON_THE_WIRE and m.target is Status.PLANNED]
-    assert not [m for m in MOVES if m.source is Status.IN_DOUBT and m.target in UNSENT]
-
-
-@pytest.mark.parametrize("status", sorted(set(Status) - {Status.PLANNED}))
-def test_every_status_can_come_about(status: Status) -> None:
-    assert [move for move in MOVES if move.target is status]
-
-
-def test_every_move_has_its_sentence_and_exactly_the_moves_in_the_table_are_allowed() -> None:
-    table = {(m.mover, m.source, m.target) for m in MOVES}
-    assert all(move.sentence and not move.sentence.endswith(".") for move in MOVES)
-    assert len(table) == len(MOVES)
-    for mover in Mover:
-        for source in Status:
-            for target in Status:
-                assert allowed(mover, source, target) == ((mover, source, target) in table)
-
-
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_explained_and_leads_where_something_leads(reason: Reason) -> None:
-    assert reason.sentence
-    assert not reason.sentence.endswith(".")
-    assert [move for move in MOVES if move.target is reason.status]
-    assert not reason.by_facts or reason.status in SET_ASIDE
-
-
-@pytest.mark.parametrize("bar", Bar)
-def test_why_a_channel_is_barred_is_a_reason_to_hold_a_message(bar: Bar) -> None:
-    assert Reason(bar.value).by_facts
-
-
-def test_only_what_a_patient_gets_unasked_waits_for_the_window() -> None:
-    assert POLICIES.keys() == set(Kind)
-    assert POLICIES[Kind.REMINDER].windowed
-    assert not POLICIES[Kind.ALERT].windowed
-
-
 attempts = st.builds(
     lambda message, before, age, left: Attempt(
         message, before, NOON - timedelta(seconds=age), NOON + timedelta(seconds=left)

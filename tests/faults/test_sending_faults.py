@@ -60,17 +60,24 @@ def other(world: World, **changes: object) -> int:
     ],
     ids=repr,
 )
-def test_an_unclear_answer_is_doubt_and_a_task_and_never_a_second_text(world: World, fault: Fault) -> None:
+def test_an_unclear_answer_is_doubt_that_the_providers_list_ends_and_never_a_second_text(
+    world: World, fault: Fault
+) -> None:
     world.twilio.next(fault, to=NUMBER)
     enrolled = world.enroll(patient=person(agreed=SMS_ONLY))
     world.tick()
-    accepted = world.twilio.accepted(NUMBER)
-    world.clock.advance(timedelta(minutes=20))
-    world.tick()
     row = world.row(enrolled.patient_id, "welcome")
     assert (row.status, row.reason) == (Status.IN_DOUBT, Reason.UNCLEAR_ANSWER)
+    accepted = world.twilio.accepted(NUMBER)
+    world.run_until(world.clock.utc() + timedelta(minutes=90), timedelta(minutes=5))
+    row = world.row(enrolled.patient_id, "welcome")
     assert world.twilio.accepted(NUMBER) == accepted
-    assert [t.message_id for t in world.tasks(TaskKind.IN_DOUBT)] == [row.id]
+    if accepted:
+        assert row.status is Status.DELIVERED
+        assert not world.tasks()
+    else:
+        assert (row.status, row.reason) == (Status.UNRESOLVED, Reason.NOT_FOUND)
+        assert [t.message_id for t in world.tasks(TaskKind.UNRESOLVED)] == [row.id]
 
 
 def test_a_provider_that_never_answers_is_doubt_after_the_deadline(world: World) -> None:
@@ -149,14 +156,15 @@ def test_a_mail_server_that_hangs_up_before_the_dot_gets_the_mail_again(world: W
 
 
 @pytest.mark.parametrize("point", ["dot", "accepted"])
-def test_a_mail_server_that_hangs_up_at_the_dot_leaves_a_doubt(world: World, point: str) -> None:
+def test_a_mail_whose_dot_went_unanswered_is_sent_again_as_the_same_mail(world: World, point: str) -> None:
     world.post.next(SmtpClose(point))  # type: ignore[arg-type]  # one of its points
     enrolled = world.enroll(patient=person(agreed=MAIL_ONLY))
     world.tick()
-    world.clock.advance(timedelta(minutes=10))
-    world.tick()
     assert world.row(enrolled.patient_id, "welcome", "email").status is Status.IN_DOUBT
-    assert len(world.tasks(TaskKind.IN_DOUBT)) == 1
+    world.run_until(world.clock.utc() + timedelta(minutes=10), timedelta(minutes=1))
+    assert world.row(enrolled.patient_id, "welcome", "email").status is Status.SENT
+    assert len({mail.message_id for mail in world.post.mails}) == 1
+    assert not world.tasks()
 
 
 def test_a_refused_address_ends_with_a_task(world: World) -> None:
@@ -226,7 +234,6 @@ def test_an_outcome_that_cannot_be_written_ends_in_doubt_and_its_group_is_kept(e
     world.dispatcher.tick()
     assert world.row(first.patient_id, "welcome").status is Status.IN_DOUBT
     assert world.row(second, "welcome").status is Status.ACCEPTED
-    assert [t.patient_id for t in world.tasks(TaskKind.IN_DOUBT)] == [first.patient_id]
 
 
 def test_what_was_claimed_and_never_recorded_is_named_in_doubt_by_the_next_round(world: World) -> None:
@@ -240,10 +247,9 @@ def test_what_was_claimed_and_never_recorded_is_named_in_doubt_by_the_next_round
             f"UPDATE messages SET status = 'sending', owner = '{dispatcher.owner.name}', attempt = 1, "  # noqa: S608  a test's own value
             f"sent_at = '2026-10-30 19:00:00' WHERE patient_id = {enrolled.patient_id} AND step = 'welcome'"
         )
-    world.tick()
+    world.dispatcher.tick()
     assert world.row(enrolled.patient_id, "welcome").status is Status.IN_DOUBT
     assert world.row(second, "welcome").attempt == 1
-    assert world.tasks(TaskKind.IN_DOUBT)
 
 
 # Texts that cannot be made

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import psycopg
 import pytest
 from databases import SEALER, outsider
 from sqlalchemy import event
 from world import NAME, NUMBER, World
 
 from followup.care.attempt import Outcome
-from followup.care.delivery import Mover, Status
+from followup.care.delivery import Event, Mover, Status
 from followup.care.message import Kind, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
 from followup.care.task import NewTask, TaskKind
 from followup.errors import RefusedError, StorageError
 from followup.storage import Storage
-from followup.storage.outbox_rows import Claim, Entry, NewMessage, swap
+from followup.storage.moves import Change, swap, swap_all
+from followup.storage.outbox_rows import Claim, Entry, NewMessage
 from followup.storage.owner import owner_of
 from followup.storage.switches import Switch
 
@@ -71,15 +75,75 @@ def test_who_read_an_older_state_loses_the_race_and_changes_nothing(storage: Sto
     assert (now.status, now.attempt, now.revision) == (Status.SENDING, 1, 1)
 
 
+def accepted(sid: str) -> Outcome:
+    return Outcome(Status.ACCEPTED, provider_id=sid)
+
+
 def test_an_outcome_of_an_older_attempt_is_not_written(storage: Storage) -> None:
     (message,) = planned(storage, 1)
     with storage.transaction() as tx:
         entry = tx.outbox.get(message)
         assert entry is not None
+        claim = claim_of(entry)
+        tx.sending.claim([claim], "one", NOW)
+        later = claim_of(replace(entry, attempt=1))
+        assert tx.sending.record([(later, accepted("SM2"))], NOW) == set()
+        assert tx.sending.record([(claim, accepted("SM1"))], NOW) == {message}
+        assert tx.sending.record([(claim, Outcome(Status.IN_DOUBT))], NOW) == set()
+
+
+def test_an_answer_that_comes_after_the_row_was_given_up_for_doubt_is_adopted(storage: Storage) -> None:
+    (message,) = planned(storage, 1)
+    with storage.transaction() as tx:
+        entry = tx.outbox.get(message)
+        assert entry is not None
+        claim = claim_of(entry)
+        tx.sending.claim([claim], "one", NOW)
+        assert tx.sending.doubt(tx.sending.orphans(()), NOW) == {message}
+        assert tx.sending.record([(claim, Outcome(Status.RETRY_WAIT))], NOW) == set()
+        assert tx.sending.record([(claim, accepted("SM1"))], NOW) == {message}
+        found = tx.outbox.get(message)
+    assert found is not None
+    assert (found.status, found.provider_id, found.doubts) == (Status.ACCEPTED, "SM1", 1)
+
+
+def test_of_a_group_those_that_lost_the_race_are_left_and_the_others_change(storage: Storage) -> None:
+    ids = planned(storage, 600)
+    with storage.transaction() as tx:
+        rows = [entry.recorded for message in ids if (entry := tx.outbox.get(message))]
+        for row in rows[::3]:
+            assert swap(tx.connection, Mover.DISPATCHER, row, NOW, {"due_at": NOW + timedelta(hours=1)})
+        expired = [Change(row, {"status": Status.EXPIRED, "reason": Reason.TOO_LATE}) for row in rows]
+        won = swap_all(tx.connection, Mover.DISPATCHER, expired, NOW)
+        assert won == {row.id for row in rows} - {row.id for row in rows[::3]}
+        assert tx.outbox.counts() == {Status.EXPIRED: 400, Status.PLANNED: 200}
+
+
+def test_every_move_is_a_line_of_the_trail_and_replays_to_where_the_message_stands(storage: Storage) -> None:
+    (message,) = planned(storage, 1)
+    with storage.transaction() as tx:
+        entry = tx.outbox.get(message)
+        assert entry is not None
+        claim = claim_of(entry)
+        tx.sending.claim([claim], "one", NOW)
+        tx.sending.record([(claim, accepted("SM1"))], NOW)
+    with storage.reading() as tx:
+        moves = tx.audit.moves_of(message)
+    assert [(m.source, m.target, m.action, m.attempt) for m in moves] == [
+        (Status.PLANNED, Status.SENDING, Event.CLAIMED, 1),
+        (Status.SENDING, Status.ACCEPTED, Event.ACCEPTED, 1),
+    ]
+
+
+def test_a_line_of_the_trail_can_be_neither_changed_nor_taken_away(storage: Storage, database_url: str) -> None:
+    (message,) = planned(storage, 1)
+    with storage.transaction() as tx:
+        entry = tx.outbox.get(message)
+        assert entry is not None
         tx.sending.claim([claim_of(entry)], "one", NOW)
-        assert tx.sending.record([(message, 2, Outcome(Status.ACCEPTED))], NOW) == set()
-        assert tx.sending.record([(message, 1, Outcome(Status.ACCEPTED, provider_id="SM1"))], NOW) == {message}
-        assert tx.sending.record([(message, 1, Outcome(Status.IN_DOUBT))], NOW) == set()
+    for statement in ("UPDATE audit SET target = 'planned'", "DELETE FROM audit"):
+        with outsider(database_url) as execute, pytest.raises((sqlite3.Error, psycopg.Error), match="only grows"):
+            execute(statement)
 
 
 def test_a_message_planned_twice_under_one_key_is_one(storage: Storage) -> None:

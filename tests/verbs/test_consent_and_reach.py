@@ -20,7 +20,7 @@ from followup.change import NewLine
 from followup.consent import Line, opt_in, opt_out
 from followup.dispatch import Tally
 from followup.errors import InputError, RefusedError
-from followup.sandbox import Garbage, Refuse
+from followup.sandbox import Close, Refuse
 from followup.storage.agreements import Consent
 from followup.storage.switches import Switch
 from followup.worklist import Done, Said
@@ -145,14 +145,19 @@ def test_nobody_reached_by_phone_is_undelivered(world: World) -> None:
     assert world.row(patient, "going-home", "phone").status is Status.UNDELIVERED
 
 
-def test_closing_a_task_of_doubt_settles_the_message(world: World) -> None:
-    world.twilio.next(Garbage("no sid"), Garbage("no sid"), to=NUMBER)
+@pytest.mark.parametrize(("arrived", "end"), [(True, Status.DELIVERED), (False, Status.UNRESOLVED)])
+def test_what_a_person_found_out_about_an_unresolved_text_is_written_down(
+    world: World,
+    arrived: bool,  # noqa: FBT001  a case
+    end: Status,
+) -> None:
+    world.twilio.next(Close("after reading"), to=NUMBER)
     patient = world.enroll(patient=person(agreed=[ConsentTo.SMS])).patient_id
-    world.tick()
-    (task,) = world.tasks(TaskKind.IN_DOUBT)
+    world.run_until(world.clock.utc() + timedelta(hours=2), timedelta(minutes=5))
+    (task,) = world.tasks(TaskKind.UNRESOLVED)
     with world.app.storage.transaction() as tx:
-        worklist.done(tx, world.clinic, task.number, Done(reached=False), world.clock.utc(), "ann")
-    assert world.row(patient, "welcome").status is Status.UNRESOLVED
+        worklist.done(tx, world.clinic, task.number, Done(reached=arrived), world.clock.utc(), "ann")
+    assert world.row(patient, "welcome").status is end
 
 
 def test_nobody_said_home_is_one_task_a_day_that_closes_itself(world: World) -> None:

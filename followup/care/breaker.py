@@ -1,0 +1,154 @@
+"""When a sender pauses: an account or a host that fails is left alone, tried with one message, then taken up slowly.
+
+    closed → open → (wait) → half-open: one message, 2, 4, … → closed
+                ↖ the wait doubles ↙
+
+Only what speaks of the sender counts; what became of one message for its own sake does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from followup.care.attempt import Receipt
+from followup.care.message import LONGEST_ATTEMPT
+from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable, Uncertain
+
+FAULTS_IN_A_ROW = 5
+LEAST_RESULTS = 10
+WINDOW = timedelta(seconds=60)
+"""It opens on so many faults in a row, or on half of at least so many results within so long (RELIABILITY.md §5)."""
+
+MOST_RESULTS = 100
+"""Of a busy sender the latest are enough to judge by."""
+
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=15)
+"""Before the first message tries an open sender; doubled each time that it fails, up to the longest."""
+
+LOST_AFTER = LONGEST_ATTEMPT + timedelta(seconds=40)
+"""What was begun and not heard of for so long died with its process, and is waited for no longer."""
+
+
+class BreakerState(StrEnum):
+    """Whether a sender is used; `sentence` says it to staff."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for staff, without a full stop."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    BreakerState.CLOSED: "messages go as usual",
+    BreakerState.OPEN: "it failed, and nothing goes until one message tries it again",
+    BreakerState.HALF_OPEN: "it is being tried again, with few messages at a time",
+}
+
+
+class Verdict(StrEnum):
+    """What one result says of the sender."""
+
+    WORKS = "works"
+    FAULT = "fault"
+    BLOCKED = "blocked"
+    NOTHING = "nothing"
+
+
+def verdict_on_sender(result: Receipt | DeliveryError) -> Verdict:
+    """A refusal of one message proves that the sender works; silence counts against it."""
+    match result:
+        case Receipt() | Rejected():
+            return Verdict.WORKS
+        case SenderBlocked() | Uncertain(blocks_sender=True):
+            return Verdict.BLOCKED
+        case Unavailable(of_sender=False):
+            return Verdict.NOTHING
+        case _:
+            return Verdict.FAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """One sender's state. Moments are UTC.
+
+    `ordinary`: how many messages may be on the wire when all is well. `code`: the provider's, of the fault that
+    opened it, or `fault` or `blocked` where it gave none. `opened_at` stays until it closes. `retry_at`: nothing
+    is begun before it. `wait`: the wait now, or the last. `allowance`: so many may be begun in this round.
+    Of this process alone: how many are `out`, how many faults came in a row, and the `recent` results, each with
+    when it was heard and whether it was a fault.
+    """
+
+    ordinary: int
+    state: BreakerState = BreakerState.CLOSED
+    code: str = ""
+    opened_at: datetime | None = None
+    retry_at: datetime | None = None
+    wait: timedelta = FIRST_WAIT
+    allowance: int = 1
+    out: int = 0
+    in_a_row: int = 0
+    recent: tuple[tuple[datetime, bool], ...] = ()
+
+    def room(self, now: datetime) -> int | None:
+        """How many messages may be begun now; None: as many as usual."""
+        if self.state is BreakerState.CLOSED:
+            return None
+        return 0 if self._is_waiting(now) else self.allowance
+
+    def begun(self, count: int, now: datetime) -> Breaker:
+        """So many, at most `room`, are out: the next round begins when all are back, or given up for lost."""
+        if self.state is BreakerState.CLOSED or not count:
+            return self
+        return replace(self, state=BreakerState.HALF_OPEN, retry_at=now + LOST_AFTER, out=count)
+
+    def after(self, result: Receipt | DeliveryError, now: datetime) -> Breaker:
+        """The breaker once this result was heard."""
+        if self.state is BreakerState.OPEN:
+            return self  # It was begun before the sender was given up, and tells nothing new.
+        verdict = verdict_on_sender(result)
+        heard = self._noted(verdict, now)
+        if verdict is Verdict.BLOCKED or (verdict is Verdict.FAULT and heard._is_failing(now)):
+            return self._opened(result.code or verdict, now)
+        return heard._back(works=verdict is Verdict.WORKS)
+
+    def _is_waiting(self, now: datetime) -> bool:
+        """A moment further off than any wait was written before the clock was put back, and is not waited for."""
+        return self.retry_at is not None and timedelta() < self.retry_at - now <= LONGEST_WAIT
+
+    def _noted(self, verdict: Verdict, now: datetime) -> Breaker:
+        if verdict is Verdict.NOTHING:
+            return self
+        is_fault = verdict is not Verdict.WORKS
+        recent = (*self.recent[1 - MOST_RESULTS :], (now, is_fault))
+        return replace(self, in_a_row=self.in_a_row + 1 if is_fault else 0, recent=recent)
+
+    def _is_failing(self, now: datetime) -> bool:
+        """Asked after a fault. The first message that tries an open sender decides alone."""
+        if self.state is BreakerState.HALF_OPEN and self.allowance == 1:
+            return True
+        faults = [is_fault for heard_at, is_fault in self.recent if abs(now - heard_at) <= WINDOW]
+        half = len(faults) >= LEAST_RESULTS and 2 * sum(faults) >= len(faults)
+        return half or self.in_a_row >= FAULTS_IN_A_ROW
+
+    def _opened(self, code: str, now: datetime) -> Breaker:
+        again = self.state is BreakerState.HALF_OPEN
+        wait = min(2 * self.wait, LONGEST_WAIT) if again else FIRST_WAIT
+        return Breaker(self.ordinary, BreakerState.OPEN, str(code), self.opened_at or now, now + wait, wait)
+
+    def _back(self, *, works: bool) -> Breaker:
+        """One of a round is back. A round that ends well doubles the next; the ordinary number closes it."""
+        if self.state is BreakerState.CLOSED:
+            return self
+        if self.out > 1:
+            return replace(self, out=self.out - 1)
+        allowance = 2 * self.allowance if works else self.allowance
+        if allowance >= self.ordinary:
+            return Breaker(self.ordinary)
+        return replace(self, out=0, retry_at=None, allowance=allowance)
