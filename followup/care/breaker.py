@@ -1,4 +1,4 @@
-"""When a sender pauses: an account or a host that fails is left alone, tried with one message, then taken up slowly.
+"""When a sender pauses: an account or a host that fails is left alone, tried by one message, taken up slowly.
 
     closed → open → (wait) → half-open: one message, 2, 4, … → closed
                 ↖ the wait doubles ↙
@@ -19,7 +19,7 @@ from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable,
 FAULTS_IN_A_ROW = 5
 LEAST_RESULTS = 10
 WINDOW = timedelta(seconds=60)
-"""It opens on so many faults in a row, or on half of at least so many results within so long (RELIABILITY.md §5)."""
+"""So many faults in a row open it, or half of at least so many results within so long (RELIABILITY.md §5)."""
 
 MOST_RESULTS = 100
 """Of a busy sender the latest are enough to judge by."""
@@ -74,6 +74,10 @@ def verdict_on_sender(result: Receipt | DeliveryError) -> Verdict:
             return Verdict.FAULT
 
 
+Results = tuple[tuple[datetime, bool], ...]
+"""When each was heard, and whether it was a fault; the latest last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Breaker:
     """One sender's state. Moments are UTC.
@@ -81,8 +85,7 @@ class Breaker:
     `ordinary`: how many messages may be on the wire when all is well. `code`: the provider's, of the fault that
     opened it, or `fault` or `blocked` where it gave none. `opened_at` stays until it closes. `retry_at`: nothing
     is begun before it. `wait`: the wait now, or the last. `allowance`: so many may be begun in this round.
-    Of this process alone: how many are `out`, how many faults came in a row, and the `recent` results, each with
-    when it was heard and whether it was a fault.
+    Of this process alone: how many are `out`, how many faults came `in_a_row`, and the `recent` results.
     """
 
     ordinary: int
@@ -94,7 +97,7 @@ class Breaker:
     allowance: int = 1
     out: int = 0
     in_a_row: int = 0
-    recent: tuple[tuple[datetime, bool], ...] = ()
+    recent: Results = ()
 
     def room(self, now: datetime) -> int | None:
         """How many messages may be begun now; None: as many as usual."""
@@ -113,29 +116,26 @@ class Breaker:
         if self.state is BreakerState.OPEN:
             return self  # It was begun before the sender was given up, and tells nothing new.
         verdict = verdict_on_sender(result)
-        heard = self._noted(verdict, now)
-        if verdict is Verdict.BLOCKED or (verdict is Verdict.FAULT and heard._is_failing(now)):
+        if verdict is Verdict.NOTHING:
+            return self._back(works=False)
+        is_fault = verdict is not Verdict.WORKS
+        in_a_row = self.in_a_row + 1 if is_fault else 0
+        recent = (*self.recent[1 - MOST_RESULTS :], (now, is_fault))
+        if verdict is Verdict.BLOCKED or (is_fault and self._gives_up(in_a_row, recent, now)):
             return self._opened(result.code or verdict, now)
-        return heard._back(works=verdict is Verdict.WORKS)
+        return replace(self._back(works=not is_fault), in_a_row=in_a_row, recent=recent)
 
     def _is_waiting(self, now: datetime) -> bool:
         """A moment further off than any wait was written before the clock was put back, and is not waited for."""
         return self.retry_at is not None and timedelta() < self.retry_at - now <= LONGEST_WAIT
 
-    def _noted(self, verdict: Verdict, now: datetime) -> Breaker:
-        if verdict is Verdict.NOTHING:
-            return self
-        is_fault = verdict is not Verdict.WORKS
-        recent = (*self.recent[1 - MOST_RESULTS :], (now, is_fault))
-        return replace(self, in_a_row=self.in_a_row + 1 if is_fault else 0, recent=recent)
-
-    def _is_failing(self, now: datetime) -> bool:
+    def _gives_up(self, in_a_row: int, recent: Results, now: datetime) -> bool:
         """Asked after a fault. The first message that tries an open sender decides alone."""
         if self.state is BreakerState.HALF_OPEN and self.allowance == 1:
             return True
-        faults = [is_fault for heard_at, is_fault in self.recent if abs(now - heard_at) <= WINDOW]
-        half = len(faults) >= LEAST_RESULTS and 2 * sum(faults) >= len(faults)
-        return half or self.in_a_row >= FAULTS_IN_A_ROW
+        lately = [is_fault for heard_at, is_fault in recent if abs(now - heard_at) <= WINDOW]
+        half = len(lately) >= LEAST_RESULTS and 2 * sum(lately) >= len(lately)
+        return half or in_a_row >= FAULTS_IN_A_ROW
 
     def _opened(self, code: str, now: datetime) -> Breaker:
         again = self.state is BreakerState.HALF_OPEN
