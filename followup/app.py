@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from followup.care.people import ChannelName
 from followup.channels import Channel, Ledger
@@ -20,6 +21,7 @@ from followup.storage.owner import Owner, owner_of
 if TYPE_CHECKING:
     from followup.channels.slots import Slots
     from followup.dispatch import Dispatcher
+    from followup.senders import Senders
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,17 @@ class App:
         return {name: Slots(channel, self.config.daemon.in_flight) for name, channel in self.channels.items()}
 
     @cached_property
+    def senders(self) -> Senders:
+        from followup.senders import Senders  # noqa: PLC0415  only what sends needs it
+
+        twilio, smtp = self.config.twilio, self.config.smtp
+        accounts = {
+            ChannelName.SMS: f"{twilio.account_sid}@{urlsplit(twilio.base_url).hostname}",
+            ChannelName.EMAIL: f"{smtp.host}:{smtp.port}",
+        }
+        return Senders(self.clinic, accounts, self.config.daemon.in_flight)
+
+    @cached_property
     def dispatcher(self) -> Dispatcher:
         from followup.dispatch import Dispatcher  # noqa: PLC0415  only what sends needs it
 
@@ -108,7 +121,7 @@ class App:
             self.slots,
             self.clock,
             self.owner,
-            self.config.daemon.in_flight,
+            self.senders,
             # Until answers are read by the program, only a sandbox is listening.
             listening=self.config.on_loopback,
         )

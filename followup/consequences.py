@@ -15,7 +15,6 @@ from followup.consent import Line, opt_out
 from followup.replan import PROGRAM, Clinic
 from followup.storage import Transaction
 from followup.storage.outbox_rows import Claim, Entry
-from followup.storage.switches import PAUSES
 
 BAD = {ChannelName.SMS: "bad_sms_at", ChannelName.EMAIL: "bad_email_at"}
 
@@ -82,8 +81,6 @@ def doubt(tx: Transaction, clinic: Clinic, orphans: Sequence[Entry], now: dateti
 def recorded(tx: Transaction, clinic: Clinic, claim: Claim, outcome: Outcome, now: datetime) -> None:
     """An attempt was made and its outcome written: what it asks of people, and of the plan."""
     entry = claim.entry
-    if outcome.pauses_sender:
-        pause(tx, clinic, entry, outcome.code, now)
     if outcome.opted_out:
         _stop(tx, clinic, entry, now)
         return
@@ -95,16 +92,6 @@ def _mark_bad(tx: Transaction, entry: Entry, now: datetime) -> None:
     column = BAD.get(entry.channel)
     if column and entry.contact_id:
         tx.register.set_contact(entry.contact_id, **{column: now})
-
-
-def pause(tx: Transaction, clinic: Clinic, entry: Entry, code: str, now: datetime) -> None:
-    """The account is at fault, not the patient: nothing more goes by this channel until a person has looked."""
-    switch = PAUSES[entry.channel]
-    if tx.switches.get(switch) is None:
-        tx.switches.set(switch, code, now, PROGRAM)
-        tx.audit.write(now, PROGRAM, "sender paused", detail=f"channel={entry.channel} code={code}")
-    staffed = clinic.practice.staffed
-    tx.tasks.open(new_task(TaskKind.SENDER_PAUSED, now, staffed, channel=str(entry.channel), code=code), now)
 
 
 def _stop(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> None:

@@ -28,6 +28,7 @@ from followup.errors import StorageError, Unavailable, Uncertain
 from followup.messages import MessageLibrary
 from followup.prepare import Preparer, still_true
 from followup.replan import Clinic, replan_stale
+from followup.senders import Senders
 from followup.storage import Storage, Transaction
 from followup.storage.faults import RefusedStatementError
 from followup.storage.outbox_rows import Claim, Entry
@@ -76,7 +77,7 @@ class Dispatcher:
     slots: Mapping[ChannelName, Slots]
     clock: Clock
     owner: Owner
-    in_flight: int = 64
+    senders: Senders
     listening: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -130,16 +131,24 @@ class Dispatcher:
         handed: list[Status] = []
         with self.storage.transaction() as tx:
             now = self.clock.utc()
-            if channel in tx.switches.paused_channels():
+            room = self._room(tx, channel, now)
+            if not room:
                 return False, []
             self._doubt_leftovers(tx, channel, now)
-            due = tx.sending.due(now, self.in_flight, channel)
+            due = tx.sending.due(now, room, channel)
             claimed = self._claim(tx, due, now)
+            self.senders.begun(tx, channel, len(claimed), now)
             if channel is ChannelName.PHONE:
                 handed = self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claimed], now)
                 claimed = []
         tally.count(handed)
-        return len(due) == self.in_flight, claimed
+        return len(due) == room, claimed
+
+    def _room(self, tx: Transaction, channel: ChannelName, now: datetime) -> int:
+        """How many messages may be claimed: none while a person, a breaker, the clock or the disk forbids it."""
+        if channel in tx.switches.paused_channels():
+            return 0
+        return self.senders.room(tx, channel, now)
 
     def _doubt_leftovers(self, tx: Transaction, channel: ChannelName, now: datetime) -> None:
         """What we claimed before and never wrote an outcome for: one channel has one drain at a time."""
@@ -230,6 +239,9 @@ class Dispatcher:
             now = self.clock.utc()
             judged = [(claim, judge(_attempt(claim), result, now)) for claim, result in results]
             written = self._write(tx, judged, now)
+            for channel in {claim.entry.channel for claim, _ in results}:
+                heard = [result for claim, result in results if claim.entry.channel is channel]
+                self.senders.heard(tx, channel, heard, now)
         tally.count(written)
 
     def _call(self, tx: Transaction, claim: Claim, now: datetime) -> Outcome:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from followup.care.people import ChannelName
-from followup.care.task import TaskKind
 from followup.errors import RefusedError
+from followup.senders import close_task
 from followup.storage import Transaction
 from followup.storage.switches import PAUSES, Switch
 
@@ -26,25 +26,26 @@ def pause(tx: Transaction, channel: ChannelName | None, now: datetime, by: str) 
 def unpause(tx: Transaction, channel: ChannelName | None, now: datetime, by: str) -> tuple[ChannelName, ...]:
     """Let one channel go again, or all; returns those that were stopped and now are not.
 
-    The task about a paused sender is closed with the last of them. RefusedError for one channel while
-    everything is paused.
+    A sender that was given up is tried at once. The task about it is closed with the last of them. RefusedError
+    for one channel while everything is paused.
     """
     if channel and tx.switches.get(Switch.PAUSED):
         raise RefusedError("everything is paused: `followup unpause` without --channel")
-    before = tx.switches.paused_channels()
+    before = _stopped(tx)
     for switch in [PAUSES[channel]] if channel else [Switch.PAUSED, *PAUSES.values()]:
         tx.switches.clear(switch)
-    after = tx.switches.paused_channels()
+    tx.breakers.reset(channel)
+    after = _stopped(tx)
     lifted = tuple(c for c in before if c not in after)
     if lifted:
         tx.audit.write(now, by, "unpause", detail=f"channels={','.join(lifted)}")
     if not after:
-        _close_task(tx, now, by)
+        close_task(tx, now, by)
     return lifted
 
 
-def _close_task(tx: Transaction, now: datetime, by: str) -> None:
-    for task in tx.tasks.open_tasks():
-        if task.kind is TaskKind.SENDER_PAUSED:
-            tx.tasks.close(task.number, now, by)
-            tx.audit.write(now, by, "task done", detail=f"task={task.number} kind={task.kind}")
+def _stopped(tx: Transaction) -> tuple[ChannelName, ...]:
+    """The channels that a person paused, and those whose sender is given up."""
+    given_up = {one.channel for one in tx.breakers.given_up()}
+    paused = tx.switches.paused_channels()
+    return tuple(channel for channel in ChannelName if channel in paused or channel in given_up)

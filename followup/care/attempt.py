@@ -52,7 +52,6 @@ class Outcome:
     """What one attempt led to, and all that the outbox needs to record it.
 
     `due_at` is set for another attempt. `charged` tells whether this attempt counts towards `MOST_ATTEMPTS`.
-    `pauses_sender` asks the caller to pause the whole channel.
     """
 
     status: Status
@@ -61,7 +60,6 @@ class Outcome:
     code: str = ""
     due_at: datetime | None = None
     charged: bool = True
-    pauses_sender: bool = False
     opted_out: bool = False
     bad_address: bool = False
 
@@ -104,7 +102,6 @@ def judge(attempt: Attempt, result: Receipt | DeliveryError, now: datetime) -> O
 
 
 def _again(attempt: Attempt, reason: Reason, error: DeliveryError, now: datetime, *, charged: bool) -> Outcome:
-    blocked = isinstance(error, SenderBlocked)
     if charged and attempt.charged_before + 1 >= MOST_ATTEMPTS:
         return Outcome(Status.FAILED, Reason.ATTEMPTS_SPENT, code=error.code)
     asked = (isinstance(error, Unavailable) and error.retry_after) or timedelta()
@@ -113,10 +110,8 @@ def _again(attempt: Attempt, reason: Reason, error: DeliveryError, now: datetime
         # The usual wait would outlast it: one more try as soon as may be is better than none.
         due_at = now + max(SOONEST_RETRY, asked)
     if due_at + LEAST_ROOM > attempt.valid_until:
-        return Outcome(Status.EXPIRED, Reason.TOO_LATE, code=error.code, charged=charged, pauses_sender=blocked)
-    return Outcome(
-        Status.RETRY_WAIT, reason, code=error.code, due_at=due_at, charged=charged, pauses_sender=blocked
-    )
+        return Outcome(Status.EXPIRED, Reason.TOO_LATE, code=error.code, charged=charged)
+    return Outcome(Status.RETRY_WAIT, reason, code=error.code, due_at=due_at, charged=charged)
 
 
 def back_off(attempt: Attempt, now: datetime) -> timedelta:

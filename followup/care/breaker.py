@@ -99,6 +99,11 @@ class Breaker:
     in_a_row: int = 0
     recent: Results = ()
 
+    @property
+    def works(self) -> bool:
+        """Whether messages come through: never given up, or one has come through since."""
+        return self.state is BreakerState.CLOSED or (self.state is BreakerState.HALF_OPEN and self.allowance > 1)
+
     def room(self, now: datetime) -> int | None:
         """How many messages may be begun now; None: as many as usual."""
         if self.state is BreakerState.CLOSED:

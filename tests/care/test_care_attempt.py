@@ -85,12 +85,6 @@ def test_a_fault_of_the_infrastructure_never_uses_up_a_message(attempt: Attempt,
         assert outcome.status in {Status.RETRY_WAIT, Status.EXPIRED}
 
 
-@given(attempts)
-@properties(50)
-def test_a_blocked_sender_pauses_its_channel_however_little_time_this_message_had(attempt: Attempt) -> None:
-    assert judged(attempt, SenderBlocked("blocked")).pauses_sender
-
-
 def test_the_last_attempt_that_is_paid_for_ends_it() -> None:
     left = NOON + timedelta(days=3)
     error = Unavailable("busy", charged=True)

@@ -1,0 +1,95 @@
+"""Which sender may be used now: breakers kept in the database, judged by what every attempt led to.
+
+A channel has one sender: its account at its provider. A call needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from followup.care.breaker import Breaker
+from followup.care.people import ChannelName
+from followup.care.task import TaskKind, new_task
+from followup.channels.slots import Result
+from followup.replan import PROGRAM, Clinic
+from followup.storage import Transaction
+from followup.storage.breakers import Sender
+
+
+@dataclass(frozen=True)
+class Senders:
+    """The senders of one process. `ordinary`: how many messages may be on the wire at once when all is well."""
+
+    clinic: Clinic
+    accounts: Mapping[ChannelName, str]
+    ordinary: int
+    _known: dict[ChannelName, Breaker] = field(default_factory=dict, repr=False)
+
+    def room(self, tx: Transaction, channel: ChannelName, now: datetime) -> int:
+        """How many messages of a channel may be begun now: none while its sender is given up."""
+        if channel not in self.accounts:
+            return self.ordinary
+        room = self._breaker(tx, channel).room(now)
+        return self.ordinary if room is None else min(room, self.ordinary)
+
+    def begun(self, tx: Transaction, channel: ChannelName, count: int, now: datetime) -> None:
+        """So many were claimed; of a sender that is tried again no more follow before they are back."""
+        if channel in self.accounts and count:
+            before = self._breaker(tx, channel)
+            self._change(tx, channel, before, before.begun(count, now), now)
+
+    def heard(self, tx: Transaction, channel: ChannelName, results: Iterable[Result], now: datetime) -> None:
+        """What attempts led to, in the transaction that writes it down."""
+        if channel in self.accounts:
+            before = after = self._breaker(tx, channel)
+            for result in results:
+                after = after.after(result, now)
+            self._change(tx, channel, before, after, now)
+
+    def _breaker(self, tx: Transaction, channel: ChannelName) -> Breaker:
+        mine = self._known.get(channel, Breaker(self.ordinary))
+        return tx.breakers.read(self._sender(channel), mine)
+
+    def _sender(self, channel: ChannelName) -> Sender:
+        return Sender(channel, self.accounts[channel])
+
+    def _change(
+        self, tx: Transaction, channel: ChannelName, before: Breaker, after: Breaker, now: datetime
+    ) -> None:
+        self._known[channel] = after
+        if _stored(before) == _stored(after):
+            return
+        tx.breakers.write(self._sender(channel), after, now)
+        if before.works is not after.works:
+            self._tell(tx, channel, after, now)
+
+    def _tell(self, tx: Transaction, channel: ChannelName, breaker: Breaker, now: datetime) -> None:
+        detail = f"sender={self._sender(channel).name} code={breaker.code}"
+        tx.audit.write(now, PROGRAM, "sender works" if breaker.works else "sender given up", detail=detail)
+        if not breaker.works:
+            staffed = self.clinic.practice.staffed
+            kind, about = TaskKind.SENDER_PAUSED, str(channel)
+            tx.tasks.open(new_task(kind, now, staffed, channel=about, code=breaker.code), now)
+        elif not tx.breakers.given_up():
+            close_task(tx, now, PROGRAM)
+
+
+def _stored(breaker: Breaker) -> tuple[object, ...]:
+    return (
+        breaker.state,
+        breaker.code,
+        breaker.opened_at,
+        breaker.retry_at,
+        breaker.wait,
+        breaker.allowance,
+    )
+
+
+def close_task(tx: Transaction, now: datetime, by: str) -> None:
+    """All senders work: the task about them is done."""
+    for task in tx.tasks.open_tasks():
+        if task.kind is TaskKind.SENDER_PAUSED:
+            tx.tasks.close(task.number, now, by)
+            tx.audit.write(now, by, "task done", detail=f"task={task.number} kind={task.kind}")
