@@ -17,6 +17,7 @@ from followup.messages import ClinicWords, MessageLibrary, find_messages_folder
 from followup.replan import Clinic
 from followup.storage import Sealer, Storage
 from followup.storage.owner import Owner, owner_of
+from followup.timekeeping import Timekeeper
 
 if TYPE_CHECKING:
     from followup.channels.slots import Slots
@@ -111,6 +112,10 @@ class App:
         return Senders(self.clinic, accounts, self.config.daemon.in_flight)
 
     @cached_property
+    def timekeeper(self) -> Timekeeper:
+        return Timekeeper(self.clock)
+
+    @cached_property
     def dispatcher(self) -> Dispatcher:
         from followup.dispatch import Dispatcher  # noqa: PLC0415  only what sends needs it
 
@@ -122,6 +127,7 @@ class App:
             self.clock,
             self.owner,
             self.senders,
+            self.timekeeper,
             # Until answers are read by the program, only a sandbox is listening.
             listening=self.config.on_loopback,
         )

@@ -16,6 +16,13 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since an arbitrary start; never goes back, whatever is done to the wall clock."""
 
+    def since_boot(self) -> float:
+        """As `monotonic`, and it goes on while the machine sleeps, where the system can tell."""
+
+
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux counts sleep in a clock of its own; elsewhere sleep looks like a step, and the clock has to be proved."""
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -25,6 +32,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def since_boot(self) -> float:
+        return time.clock_gettime(_BOOT)
 
 
 class StandingClock:
@@ -37,4 +47,7 @@ class StandingClock:
         return self._moment
 
     def monotonic(self) -> float:
+        return time.monotonic()
+
+    def since_boot(self) -> float:
         return time.monotonic()

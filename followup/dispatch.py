@@ -33,6 +33,7 @@ from followup.storage import Storage, Transaction
 from followup.storage.faults import RefusedStatementError
 from followup.storage.outbox_rows import Claim, Entry
 from followup.storage.owner import Owner
+from followup.timekeeping import Timekeeper
 
 SLICE = timedelta(seconds=10)
 """One drain works no longer than this before other jobs have their turn."""
@@ -78,6 +79,7 @@ class Dispatcher:
     clock: Clock
     owner: Owner
     senders: Senders
+    timekeeper: Timekeeper
     listening: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -146,7 +148,7 @@ class Dispatcher:
 
     def _room(self, tx: Transaction, channel: ChannelName, now: datetime) -> int:
         """How many messages may be claimed: none while a person, a breaker, the clock or the disk forbids it."""
-        if channel in tx.switches.paused_channels():
+        if channel in tx.switches.paused_channels() or not self.timekeeper.look().trusted:
             return 0
         return self.senders.room(tx, channel, now)
 
@@ -201,7 +203,7 @@ class Dispatcher:
     def _still_true(self, message: Message) -> timedelta:
         """Asked on the wire; where the database cannot be asked, nothing is sent on an old answer."""
         try:
-            if not self.owner.acquire():
+            if not self.owner.acquire() or not self.timekeeper.look().trusted:
                 return timedelta()
             with self.storage.reading() as tx:
                 return still_true(tx, self.clinic, message.id, message.attempt, self.clock.utc())

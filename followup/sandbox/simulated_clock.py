@@ -25,6 +25,10 @@ class SimulatedClock:
         """Simulated seconds since the start."""
         return (self.utc() - self._start).total_seconds()
 
+    def since_boot(self) -> float:
+        """The same: a simulated machine never sleeps."""
+        return self.monotonic()
+
     def advance(self, by: timedelta) -> None:
         """Let so much time pass; raises ValueError for less than none."""
         self.move_to(self.utc() + by)

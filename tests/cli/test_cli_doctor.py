@@ -120,6 +120,9 @@ def test_a_provider_that_names_no_time_is_no_fault() -> None:
         def utc(self) -> datetime:
             return datetime(2026, 11, 1, tzinfo=UTC)
 
+        def since_boot(self) -> float:
+            return 0.0
+
         def monotonic(self) -> float:
             return 0.0
 
