@@ -1,7 +1,8 @@
-"""APScheduler as a metronome: the outbox is the schedule.
+"""APScheduler as a metronome: the outbox is the schedule, `rounds.py` is what each beat does.
 
 The main thread waits for a signal and shuts down; the handler itself only sets an event, since a scheduler that is
-shut down from within a handler can hang.
+shut down from within a handler can hang. The scheduler waits by the wall clock: when that is put back it would
+sleep until the old hour comes round again. So the main thread, on a clock that nobody can set, wakes late rounds.
 """
 
 from __future__ import annotations
@@ -9,23 +10,35 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from followup import dead_man, log, receipts, settle, worklist
+from followup import log
 from followup.app import App
 from followup.care.people import ChannelName
-from followup.dispatch import Tally
 from followup.errors import BusyError
-from followup.replan import PROGRAM
-from followup.storage.switches import Switch
+from followup.rounds import Rounds
 
-RESCUE_EVERY = timedelta(minutes=1)
-SETTLE_EVERY = timedelta(seconds=30)
-SWEEP_EVERY = timedelta(minutes=15)
-HOME_ASKED_EVERY = timedelta(minutes=15)
+STAND_BY = 1
+"""Seconds between two tries of a standby to own the sending."""
+
+WATCH_EVERY = 5
+"""Seconds between two looks of the watchdog."""
+
+LATE = 2
+"""A round is late when so many of its intervals have passed without one."""
+
+
+@dataclass
+class _Beat:
+    """One round in the scheduler: its job's id, its interval in seconds, when it last began (monotonic)."""
+
+    name: str
+    seconds: float
+    began: float
+    running: bool = False
 
 
 class Daemon:
@@ -34,6 +47,8 @@ class Daemon:
     def __init__(self, app: App) -> None:
         self._app = app
         self._stop = threading.Event()
+        self._rounds = Rounds(app, self._stop)
+        self._beats: list[_Beat] = []
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises StorageError if the database is not of this program's version."""
@@ -56,102 +71,68 @@ class Daemon:
             if not standing_by:
                 log.event("standing by: another daemon sends")
                 standing_by = True
-            if self._stop.wait(1):
+            if self._stop.wait(STAND_BY):
                 return False
         return not self._stop.is_set()
 
     def _keep_time(self) -> None:
-        self._guarded(self._rescue)
+        self._guarded("begin", self._rounds.begin)
         scheduler = BackgroundScheduler(
             timezone="UTC",
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        every = self._app.config.daemon.tick_seconds
-        self._beat(scheduler, self._tick, every)
-        for channel in ChannelName:
-            self._beat(scheduler, partial(self._drain, channel), every)
-        self._beat(scheduler, self._poll, self._app.config.daemon.poll_seconds)
-        self._beat(scheduler, self._close_questions, self._app.config.daemon.poll_seconds)
-        self._beat(scheduler, self._sweep, SWEEP_EVERY.total_seconds())
-        self._beat(scheduler, self._rescue, RESCUE_EVERY.total_seconds())
-        self._beat(scheduler, self._settle, SETTLE_EVERY.total_seconds())
-        self._beat(scheduler, self._ask_home, HOME_ASKED_EVERY.total_seconds())
+        for round_, seconds in self._schedule():
+            self._beat(scheduler, round_, seconds)
         scheduler.start()
-        self._stop.wait()
+        while not self._stop.wait(WATCH_EVERY):
+            self._watch(scheduler)
         self._app.dispatcher.stopping.set()
         for slots in self._app.slots.values():
             slots.close()
         scheduler.shutdown(wait=True)
 
-    def _beat(self, scheduler: BackgroundScheduler, job: Callable[[], None], seconds: float) -> None:
-        """Run at once and then again and again; a fault is logged and the next beat tries anew."""
-        now = self._app.clock.utc()
-        scheduler.add_job(partial(self._guarded, job), "interval", seconds=seconds, next_run_time=now)
+    def _schedule(self) -> list[tuple[Callable[[], None], float]]:
+        """Every round and its interval in seconds."""
+        rounds, every = self._rounds, self._app.config.daemon
+        return [
+            (rounds.tick, every.tick_seconds),
+            *((partial(rounds.drain, channel), every.tick_seconds) for channel in ChannelName),
+            (rounds.poll, every.poll_seconds),
+            (rounds.close_questions, every.poll_seconds),
+            (rounds.watch_clock, every.tick_seconds),
+            (rounds.settle, 30),
+            (rounds.rescue, 60),
+            (rounds.sweep, 900),
+            (rounds.ask_home, 900),
+        ]
 
-    def _guarded(self, job: Callable[[], None]) -> None:
-        name = getattr(job, "func", job).__name__.strip("_")
+    def _beat(self, scheduler: BackgroundScheduler, round_: Callable[[], None], seconds: float) -> None:
+        """Run at once and then again and again; a fault is logged and the next beat tries anew."""
+        name = "-".join([getattr(round_, "func", round_).__name__, *getattr(round_, "args", ())])
+        beat = _Beat(name, seconds, self._app.clock.monotonic())
+        self._beats.append(beat)
+
+        def run() -> None:
+            beat.began, beat.running = self._app.clock.monotonic(), True
+            self._guarded(name, round_)
+            beat.running = False
+
+        scheduler.add_job(run, "interval", seconds=seconds, id=name, next_run_time=self._app.clock.utc())
+
+    def _watch(self, scheduler: BackgroundScheduler) -> None:
+        """Wake what is late. The clocks are looked at often: a step shows only between two looks."""
+        self._app.timekeeper.look()
+        now = self._app.clock.monotonic()
+        for beat in self._beats:
+            if not beat.running and now - beat.began > LATE * beat.seconds + WATCH_EVERY:
+                log.event("late", job=beat.name)
+                beat.began = now
+                scheduler.modify_job(beat.name, next_run_time=self._app.clock.utc())
+
+    def _guarded(self, name: str, round_: Callable[[], None]) -> None:
         try:
-            job()
+            round_()
         except BusyError as error:
             log.fault("skipped", error, job=name)
         except Exception as error:  # noqa: BLE001  the metronome must not stop; the fault is logged and shown
             log.fault("failed", error, job=name)
-
-    def _tick(self) -> None:
-        """Timelines brought up to date, what is past its time ended; then the world is told that we live."""
-        tally = Tally()
-        if not self._app.owner.acquire():
-            return
-        if not self._app.dispatcher.idle():
-            self._app.dispatcher.sweep(tally)
-        with self._app.storage.transaction() as tx:
-            tx.switches.set(Switch.TICKED, "", self._app.clock.utc(), PROGRAM)
-        _log_tally("tick", tally)
-        if url := self._app.config.daemon.ping_url:
-            dead_man.ping(url)
-
-    def _drain(self, channel: ChannelName) -> None:
-        tally, more = Tally(), not self._app.dispatcher.idle()
-        while more and not self._stop.is_set():
-            more = self._app.dispatcher.drain(channel, tally)
-        _log_tally("sent", tally, channel=channel.value)
-
-    def _poll(self) -> None:
-        if self._app.owner.acquire():
-            app = self._app
-            if asked := receipts.poll(app.storage, app.clinic, app.ledgers, app.clock, self._stop):
-                log.event("receipts", asked=asked)
-
-    def _rescue(self) -> None:
-        app = self._app
-        if app.owner.acquire() and (found := settle.rescue(app.storage, app.clinic, app.owner, app.clock.utc())):
-            log.event("in doubt after a crash", messages=found)
-
-    def _settle(self) -> None:
-        app = self._app
-        if app.owner.acquire() and (
-            looked := settle.settle(app.storage, app.clinic, app.ledgers, app.clock, self._stop)
-        ):
-            log.event("settling", messages=looked)
-
-    def _sweep(self) -> None:
-        """What `_tick` leaves alone while nothing is due: trial rows past their end."""
-        tally = Tally()
-        if self._app.owner.acquire():
-            self._app.dispatcher.sweep(tally)
-        _log_tally("swept", tally)
-
-    def _close_questions(self) -> None:
-        if closed := self._app.dispatcher.close_questions():
-            log.event("unanswered", questions=closed)
-
-    def _ask_home(self) -> None:
-        with self._app.storage.transaction() as tx:
-            worklist.nobody_home(tx, self._app.clinic, self._app.clock.utc())
-
-
-def _log_tally(name: str, tally: Tally, **fields: str) -> None:
-    counts = {"replanned": tally.replanned, "expired": tally.expired}
-    counts |= {status.value: count for status, count in tally.outcomes.items()}
-    if any(counts.values()):
-        log.event(name, **fields, **{key: count for key, count in counts.items() if count})

@@ -94,16 +94,11 @@ def _would_go(app: App) -> list[Claim]:
 
 def _beat(app: App) -> None:
     """What the daemon does, once."""
-    from followup import receipts, settle, worklist
+    from followup.rounds import Rounds
 
     if not app.owner.acquire():
         raise RefusedError("the daemon is running and sends by itself; stop it to tick by hand")
-    settle.rescue(app.storage, app.clinic, app.owner, app.clock.utc())
-    app.dispatcher.tick()
-    app.dispatcher.close_questions()
-    receipts.poll(app.storage, app.clinic, app.ledgers, app.clock)
-    with app.storage.transaction() as tx:
-        worklist.nobody_home(tx, app.clinic, app.clock.utc())
+    Rounds(app).once()
 
 
 def _print(going: list[Claim], moment: datetime) -> None:

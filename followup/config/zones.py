@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from importlib import resources
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo, available_timezones
 
 from followup.errors import InputError
 
@@ -28,6 +31,24 @@ def zone(text: str) -> ZoneInfo:
     nearest = _nearest(name.lower())
     hint = f"did you mean '{nearest}'?" if nearest else "write it as Area/City, for example America/Chicago"
     raise InputError(f"there is no time zone of this name; {hint}")
+
+
+def rules_in_use() -> str:
+    """A fingerprint of all rules of time zones, as this machine has them: it changes when any of them does."""
+    digest = hashlib.sha256()
+    for name in sorted(available_timezones()):
+        digest.update(name.encode() + b"\0" + _rules(name))
+    return digest.hexdigest()
+
+
+def _rules(name: str) -> bytes:
+    """Found where `zoneinfo` finds them: on the system's path first, else in the package `tzdata`."""
+    for folder in TZPATH:
+        path = Path(folder, name)
+        if path.is_file():
+            return path.read_bytes()
+    package, _, place = f"tzdata.zoneinfo.{name.replace('/', '.')}".rpartition(".")
+    return resources.files(package).joinpath(place).read_bytes()
 
 
 @cache

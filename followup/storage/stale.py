@@ -7,8 +7,9 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, select
 
+from followup.care.delivery import UNSENT
 from followup.storage.conflicts import insert_unless_there
-from followup.storage.tables import procedures, stale
+from followup.storage.tables import messages, procedures, stale
 
 _FORGET = stale.delete().where(stale.c.patient_id.in_(bindparam("ids", expanding=True)))
 
@@ -25,6 +26,18 @@ class Stale:
 
     def note(self, patient_id: int) -> None:
         insert_unless_there(self._connection, stale, {"patient_id": patient_id})
+
+    def note_all_waiting(self) -> int:
+        """Every patient with a message that is still to be sent; returns how many."""
+        waiting = (
+            select(messages.c.patient_id)
+            .where(messages.c.status.in_(sorted(UNSENT)), messages.c.patient_id.is_not(None))
+            .distinct()
+        )
+        patients = sorted(self._connection.scalars(waiting))
+        for patient_id in patients:
+            self.note(patient_id)
+        return len(patients)
 
     def forget(self, patient_ids: Collection[int]) -> None:
         """Their timelines are made anew."""

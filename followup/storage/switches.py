@@ -25,6 +25,12 @@ class Switch(StrEnum):
     TEST_HEARD = "test_heard"
     AGREEMENTS = "agreements"
     CAMPAIGN = "campaign"
+    MAINTENANCE = "maintenance"
+    RUNNING = "running"
+    GENERATION = "generation"
+    BACKLOG = "backlog"
+    TZDATA = "tzdata"
+    CLOCK = "clock"
 
 
 PAUSES = {ChannelName.SMS: Switch.SMS_PAUSED, ChannelName.EMAIL: Switch.EMAIL_PAUSED}

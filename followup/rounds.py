@@ -1,0 +1,172 @@
+"""What a daemon does in its rounds: each round is safe to repeat, and asks first whether it may.
+
+The metronome of `daemon.py` beats them; `followup tick` and the tests call the same functions on a clock of their
+own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from followup import dead_man, log, receipts, settle, worklist
+from followup.app import App
+from followup.care.clock_guard import ClockGuard, Suspicion
+from followup.care.people import ChannelName
+from followup.care.task import TaskKind, new_task
+from followup.dispatch import Tally
+from followup.errors import DeliveryError
+from followup.replan import PROGRAM
+from followup.storage import Transaction
+from followup.storage.switches import Switch
+
+LONG_ABSENCE = timedelta(hours=1)
+"""After so long without a round, what is overdue is not sent in one wave (RELIABILITY.md, T11)."""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The rounds of one process. Once `stopping` is set nothing new is begun."""
+
+    app: App
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self) -> None:
+        """Once, by who has just come to own the sending: what was left behind is taken stock of."""
+        app, now = self.app, self.app.clock.utc()
+        with app.storage.transaction() as tx:
+            ticked = tx.switches.get(Switch.TICKED)
+            last = ticked.at if ticked else None
+            self._take_over_zone_rules(tx)
+        guard = app.timekeeper.start(last, long_absent=last is not None and now - last > LONG_ABSENCE)
+        self._tell_of_clock(guard)
+        self.rescue()
+
+    def once(self) -> None:
+        """Every round, one after the other, as often as there is something to send."""
+        self.rescue()
+        self.app.dispatcher.tick()
+        self.close_questions()
+        self.poll()
+        self.settle()
+        self.ask_home()
+
+    def tick(self) -> None:
+        """Timelines brought up to date, what is past its time ended; then the world is told that we live."""
+        app, tally = self.app, Tally()
+        if not app.owner.acquire():
+            return
+        if not app.dispatcher.idle():
+            app.dispatcher.sweep(tally)
+        with app.storage.transaction() as tx:
+            tx.switches.set(Switch.TICKED, "", app.clock.utc(), PROGRAM)
+        _log_tally("tick", tally)
+        if url := app.config.daemon.ping_url:
+            dead_man.ping(url)
+
+    def drain(self, channel: ChannelName) -> None:
+        """All that may go now by one channel."""
+        tally, more = Tally(), not self.app.dispatcher.idle()
+        while more and not self.stopping.is_set():
+            more = self.app.dispatcher.drain(channel, tally)
+        _log_tally("sent", tally, channel=channel.value)
+
+    def poll(self) -> None:
+        """What the provider says became of what it accepted."""
+        app = self.app
+        if app.owner.acquire() and (
+            asked := receipts.poll(app.storage, app.clinic, app.ledgers, app.clock, self.stopping)
+        ):
+            log.event("receipts", asked=asked)
+
+    def rescue(self) -> None:
+        """What a dead process had in hand is named as doubt."""
+        app = self.app
+        if app.owner.acquire() and (found := settle.rescue(app.storage, app.clinic, app.owner, app.clock.utc())):
+            log.event("in doubt after a crash", messages=found)
+
+    def settle(self) -> None:
+        """Evidence is looked for wherever there is doubt."""
+        app = self.app
+        if app.owner.acquire() and (
+            looked := settle.settle(app.storage, app.clinic, app.ledgers, app.clock, self.stopping)
+        ):
+            log.event("settling", messages=looked)
+
+    def sweep(self) -> None:
+        """What `tick` leaves alone while nothing is due: trial rows past their end."""
+        tally = Tally()
+        if self.app.owner.acquire():
+            self.app.dispatcher.sweep(tally)
+        _log_tally("swept", tally)
+
+    def close_questions(self) -> None:
+        """Questions that nobody answered become calls."""
+        if closed := self.app.dispatcher.close_questions():
+            log.event("unanswered", questions=closed)
+
+    def ask_home(self) -> None:
+        """One task a day names how many patients wait for somebody to say that they are home."""
+        with self.app.storage.transaction() as tx:
+            worklist.nobody_home(tx, self.app.clinic, self.app.clock.utc())
+
+    def watch_clock(self) -> None:
+        """Look at the clocks; while they are not believed, ask a provider for the time."""
+        guard = self.app.timekeeper.look()
+        if not guard.trusted:
+            for ledger in self.app.ledgers.values():
+                try:
+                    ledger.time()
+                except DeliveryError as error:
+                    log.fault("cannot ask the time", error)
+            guard = self.app.timekeeper.look()
+        self._tell_of_clock(guard)
+
+    def _tell_of_clock(self, guard: ClockGuard) -> None:
+        """Staff see in `status` that the clock is not believed; a clock that stays wrong is a task."""
+        app = self.app
+        with app.storage.transaction() as tx:
+            now, before = app.clock.utc(), tx.switches.get(Switch.CLOCK)
+            if guard.reason is None:
+                if before is not None:
+                    tx.switches.clear(Switch.CLOCK)
+                    tx.audit.write(now, PROGRAM, "clock believed")
+                    _close(tx, TaskKind.CLOCK, app)
+            elif before is None or before.value != guard.reason:
+                tx.switches.set(Switch.CLOCK, guard.reason, now, PROGRAM)
+                tx.audit.write(now, PROGRAM, "clock not believed", detail=guard.reason)
+                log.event("clock not believed", reason=guard.reason.value)
+                if guard.reason is Suspicion.CONTRADICTED:
+                    tx.tasks.open(new_task(TaskKind.CLOCK, now, app.clinic.practice.staffed), now)
+
+    def _take_over_zone_rules(self, tx: Transaction) -> None:
+        """Where the rules of time zones have changed, every unsent reminder is placed anew from its local time."""
+        from followup.config.zones import rules_in_use  # noqa: PLC0415  reads some hundred small files
+
+        rules, now = rules_in_use(), self.app.clock.utc()
+        before = tx.switches.get(Switch.TZDATA)
+        if before is None or before.value != rules:
+            tx.switches.set(Switch.TZDATA, rules, now, PROGRAM)
+        if before is not None and before.value != rules:
+            noted = tx.stale.note_all_waiting()
+            tx.audit.write(now, PROGRAM, "time zone rules changed", detail=f"patients={noted}")
+            log.event("time zone rules changed", patients=noted)
+
+
+def _close(tx: Transaction, kind: TaskKind, app: App) -> None:
+    for task in tx.tasks.open_tasks():
+        if task.kind is kind:
+            tx.tasks.close(task.number, app.clock.utc(), PROGRAM)
+
+
+def _log_tally(name: str, tally: Tally, **fields: str) -> None:
+    if counts := dict(_counts(tally)):
+        log.event(name, **fields, **counts)
+
+
+def _counts(tally: Tally) -> Iterator[tuple[str, int]]:
+    counts = {"replanned": tally.replanned, "expired": tally.expired}
+    counts |= {status.value: count for status, count in tally.outcomes.items()}
+    yield from ((key, count) for key, count in counts.items() if count)
