@@ -179,7 +179,7 @@ def open_world(
     nobody hears an answer.
     """
     clock = SimulatedClock(start)
-    with TwilioSandbox(now=clock.utc) as twilio, SmtpSandbox(now=clock.utc) as post:
+    with TwilioSandbox(now=clock.elsewhere) as twilio, SmtpSandbox(now=clock.elsewhere) as post:
         config = write_clinic(folder, url, twilio.base_url, post.port, sunday, zone)
         if exemption:
             config.write_text(config.read_text().replace('# mode = "consent"', 'mode = "exemption"'))

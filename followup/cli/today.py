@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from followup.care.people import Patient
+    from followup.storage.breakers import GivenUp
     from followup.storage.outbox_rows import Entry
     from followup.storage.switches import Setting, Switch
 
@@ -40,6 +41,7 @@ def today(desk: Desk, *, as_json: bool = False) -> None:
         names = {patient: f"{who.short_id} {who.name}" for patient, who in known.items()}
         patients = tx.register.patients({e.patient_id for e in entries if e.patient_id})
         switches = tx.switches.all()
+        given_up = tx.breakers.given_up()
         trial = desk.app.clinic.in_trial(tx)
     wrong = FELL_THROUGH | {Status.EXPIRED, Status.IN_DOUBT, Status.UNRESOLVED}
     failed = [e for e in entries if e.status in wrong]
@@ -47,7 +49,7 @@ def today(desk: Desk, *, as_json: bool = False) -> None:
         _as_json(entries, failed, [t.number for t in tasks])
         return
     screen.say(f"{desk.app.config.clinic.name}, {day:%A %Y-%m-%d}", "bold")
-    for warning in _warnings(switches, pulse(desk.app, desk.now), trial=trial):
+    for warning in _warnings(switches, pulse(desk.app, desk.now), trial=trial) + _troubles(switches, given_up):
         screen.say(warning, "yellow")
     _going_out(entries, patients, names)
     if failed:
@@ -74,6 +76,20 @@ def _warnings(switches: dict[Switch, Setting], beat: Pulse, *, trial: bool) -> l
     ]
     if not beat.alive:
         found.append("The daemon is not running: nothing is sent (`followup run`).")
+    return found
+
+
+def _troubles(switches: dict[Switch, Setting], given_up: Sequence[GivenUp]) -> list[str]:
+    """What the program waits for by itself."""
+    from followup.care.clock_guard import Suspicion
+    from followup.storage.switches import Switch
+
+    found = [
+        f"Nothing goes by {sender.channel}: its sender failed ({sender.code}) and is tried again by itself."
+        for sender in given_up
+    ]
+    if clock := switches.get(Switch.CLOCK):
+        found.append(f"Nothing is sent: {Suspicion(clock.value).sentence}.")
     return found
 
 

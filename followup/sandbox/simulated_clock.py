@@ -18,7 +18,7 @@ class SimulatedClock:
         if start.tzinfo is None:
             raise ValueError("a moment needs a zone")
         self._lock = threading.Lock()
-        self._now = start.astimezone(UTC)
+        self._start = self._now = start.astimezone(UTC)
         self._awake = timedelta()
         self._asleep = timedelta()
 
@@ -26,6 +26,11 @@ class SimulatedClock:
         """The simulated moment, aware, in UTC."""
         with self._lock:
             return self._now
+
+    def elsewhere(self) -> datetime:
+        """The moment by everybody else's clock: where this one was never set, it is the same."""
+        with self._lock:
+            return self._start + self._awake + self._asleep
 
     def monotonic(self) -> float:
         """Simulated seconds since the start, awake."""
