@@ -62,14 +62,14 @@ class Verdict(StrEnum):
 
 
 def verdict_on_sender(result: Receipt | DeliveryError) -> Verdict:
-    """A refusal of one message proves that the sender works; silence counts against it."""
+    """A provider that refuses one message works; a refusal without a code is our own, and nobody was asked."""
     match result:
+        case Unavailable(of_sender=False) | Rejected(code=""):
+            return Verdict.NOTHING
         case Receipt() | Rejected():
             return Verdict.WORKS
         case SenderBlocked() | Uncertain(blocks_sender=True):
             return Verdict.BLOCKED
-        case Unavailable(of_sender=False):
-            return Verdict.NOTHING
         case _:
             return Verdict.FAULT
 
@@ -153,7 +153,6 @@ class Breaker:
             return self
         if self.out > 1:
             return replace(self, out=self.out - 1)
-        allowance = 2 * self.allowance if works else self.allowance
-        if allowance >= self.ordinary:
+        if works and 2 * self.allowance >= self.ordinary:
             return Breaker(self.ordinary)
-        return replace(self, out=0, retry_at=None, allowance=allowance)
+        return replace(self, out=0, retry_at=None, allowance=self.allowance * (2 if works else 1))

@@ -41,13 +41,14 @@ REDIRECTED = Uncertain("the answer points to another address", "302", blocks_sen
 GREYLISTED = Unavailable("the mail server asks to come back later", "451 4.7.1")
 SLOW_DOWN = Unavailable("the provider asks to slow down", "20429", retry_after=timedelta(seconds=30))
 BROKEN_OFF = Unavailable("broken off within the mail", charged=True)
+OUR_OWN_NO = Rejected("the address cannot be written in a mail", bad_address=True)
 STOPPED = Unavailable("stopped before it was begun")
 
 SAID = {
     Verdict.WORKS: (TAKEN, REFUSED),
     Verdict.FAULT: (NO_LINE, SILENCE, Uncertain("the provider failed while it had the message", "503")),
     Verdict.BLOCKED: (WRONG_PASSWORD, REDIRECTED),
-    Verdict.NOTHING: (GREYLISTED, SLOW_DOWN, BROKEN_OFF, STOPPED),
+    Verdict.NOTHING: (GREYLISTED, SLOW_DOWN, BROKEN_OFF, OUR_OWN_NO, STOPPED),
 }
 Result = Receipt | DeliveryError
 
@@ -250,9 +251,10 @@ def test_a_single_fault_in_the_slow_start_neither_stops_nor_speeds_the_sender() 
     assert (breaker.state, breaker.room(now)) == (BreakerState.HALF_OPEN, 2)
 
 
-def test_a_try_that_said_nothing_of_the_sender_is_followed_by_another() -> None:
+@pytest.mark.parametrize("ordinary", [1, 2, ORDINARY])
+def test_a_try_that_said_nothing_of_the_sender_is_followed_by_another(ordinary: int) -> None:
     now = NOON + FIRST_WAIT
-    breaker = one_round(opened(), now, STOPPED)
+    breaker = one_round(heard(Breaker(ordinary), WRONG_PASSWORD), now, STOPPED)
     assert (breaker.state, breaker.room(now)) == (BreakerState.HALF_OPEN, 1)
 
 
