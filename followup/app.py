@@ -63,7 +63,7 @@ class App:
             twilio.base_url,
             twilio.api_key,
         )
-        return TwilioSms(account)
+        return TwilioSms(account, self.timekeeper.hear)
 
     def _mails(self) -> Channel:
         from followup.channels.mail import MailServer  # noqa: PLC0415  only what sends needs it

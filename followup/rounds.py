@@ -118,7 +118,7 @@ class Rounds:
         if not guard.trusted:
             for ledger in self.app.ledgers.values():
                 try:
-                    ledger.time()
+                    ledger.ask_time()
                 except DeliveryError as error:
                     log.fault("cannot ask the time", error)
             guard = self.app.timekeeper.look()

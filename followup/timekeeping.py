@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from followup.care.clock_guard import ClockGuard, ClockReading
 from followup.clock import Clock
 
-Told = tuple[datetime, float]
-"""A provider's time, from its answer's `Date`, and a mark that differs each time it is told."""
-
 
 @dataclass
 class Timekeeper:
-    """One for a process, asked by every thread that sends. `told` are the providers' latest times, if any."""
+    """One for a process; asked, and told the providers' times, by every thread that sends."""
 
     clock: Clock
-    told: Sequence[Callable[[], Told | None]] = ()
     _guard: ClockGuard | None = field(default=None, repr=False)
-    _heard: dict[int, float] = field(default_factory=dict, repr=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def start(self, last_known: datetime | None, *, long_absent: bool) -> ClockGuard:
@@ -31,18 +25,17 @@ class Timekeeper:
             return self._guard
 
     def look(self) -> ClockGuard:
-        """What the clocks say now, and what providers have told since the last look."""
+        """What the clocks say now."""
         with self._turn:
             reading = self._reading()
-            guard = self._guard or ClockGuard.starting(reading)
-            guard = guard.observe(reading)
-            for number, told in enumerate(self.told):
-                latest = told()
-                if latest and self._heard.get(number) != latest[1]:
-                    self._heard[number] = latest[1]
-                    guard = guard.heard(latest[0], reading)
-            self._guard = guard
-            return guard
+            self._guard = (self._guard or ClockGuard.starting(reading)).observe(reading)
+            return self._guard
+
+    def hear(self, provider_time: datetime) -> None:
+        """A provider has just told its time (UTC)."""
+        with self._turn:
+            reading = self._reading()
+            self._guard = (self._guard or ClockGuard.starting(reading)).heard(provider_time, reading)
 
     def _reading(self) -> ClockReading:
         return ClockReading(self.clock.utc(), self.clock.since_boot(), self.clock.monotonic())

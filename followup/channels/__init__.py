@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from followup.care.attempt import Receipt
+from followup.care.attempt import Listed, Receipt
 from followup.care.message import Message
 
 StillTrue = Callable[[], timedelta]
 """Asked after connecting and before the first byte: how long the message may still be sent; zero: no more."""
+
+
+TellTime = Callable[[datetime], None]
+"""Called as soon as an answer was heard, with the provider's own time (UTC, whole seconds) from its `Date`."""
 
 
 class Channel(Protocol):
@@ -39,3 +43,15 @@ class Ledger(Protocol):
 
     def receipt(self, provider_id: str) -> Receipt:
         """What became of one message; raises Unavailable where the provider cannot be asked now."""
+
+    def sent_to(self, address: str, since: datetime) -> tuple[Listed, ...]:
+        """All that we sent to an address and the provider made at or after `since` (UTC), oldest first.
+
+        Raises Unavailable or SenderBlocked where the list cannot be had, or hides what it should tell.
+        """
+
+    def sent_on(self, day: date) -> tuple[Listed, ...]:
+        """All that we sent, to anybody, and the provider made on one day (UTC), oldest first; raises as above."""
+
+    def ask_time(self) -> None:
+        """Ask for nothing but an answer, whose time is then told as every answer's is; raises as above."""

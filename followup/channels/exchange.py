@@ -12,9 +12,12 @@ import http.client
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import NoReturn
 
 from followup.care.message import LONGEST_ATTEMPT
+from followup.channels import TellTime
 from followup.channels.wire import Deadline, Kept, Line, open_line
 from followup.errors import DeliveryError, Unavailable, Uncertain
 
@@ -36,12 +39,15 @@ class Answer:
 class Exchange:
     """Speaks to one host and to no other; safe between threads.
 
-    `tls` is None only where the host is this machine.
+    `tls` is None only where the host is this machine. `tell_time` is called with the `Date` of each answer.
     """
 
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, host: str, port: int, tls: ssl.SSLContext | None, tell_time: TellTime = lambda _: None
+    ) -> None:
         self._host, self._port, self._tls = host, port, tls
         self._kept: Kept[Line] = Kept()
+        self._tell_time = tell_time
 
     def request(
         self, method: str, target: str, headers: Mapping[str, str], body: Callable[[], bytes | None]
@@ -98,6 +104,7 @@ class Exchange:
         response = http.client.HTTPResponse(line, method=method)  # type: ignore[arg-type]  # it only calls makefile
         response.begin()
         answer = Answer(response.status, _fields(response), _whole_body(response, _most(method)))
+        self._note_time(answer)
         self._finish(line, reusable=not (response.will_close or line.has_surplus))
         return answer
 
@@ -105,6 +112,14 @@ class Exchange:
         if self._tls:
             return http.client.HTTPSConnection(self._host, self._port, context=self._tls)
         return http.client.HTTPConnection(self._host, self._port)
+
+    def _note_time(self, answer: Answer) -> None:
+        try:
+            told = parsedate_to_datetime(answer.headers.get("date", ""))
+        except (TypeError, ValueError):
+            return
+        if told.tzinfo is not None:
+            self._tell_time(told.astimezone(UTC))
 
     def _finish(self, line: Line, *, reusable: bool) -> None:
         if reusable:

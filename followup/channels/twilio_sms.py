@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from followup.care.attempt import Receipt
+from followup.care.attempt import Listed, Receipt
 from followup.care.delivery import Status
 from followup.care.message import Message
+from followup.channels import TellTime
 from followup.channels.exchange import Exchange
 from followup.channels.twilio_codes import ACCEPTED_SID, BAD_ADDRESS, STATUSES
 from followup.channels.wire import is_loopback, verified_tls
@@ -19,6 +21,7 @@ from followup.errors import ConfigError, DeliveryError, Fault, SenderBlocked, Un
 
 if TYPE_CHECKING:
     from twilio.rest import Client
+    from twilio.rest.api.v2010.account.message import MessageInstance, MessageList
 
     from followup.channels import StillTrue
 
@@ -26,6 +29,13 @@ _ACCOUNT = re.compile(r"AC[0-9a-f]{32}")
 _SERVICE = re.compile(r"MG[0-9a-f]{32}")
 _NOT_KNOWN = "20404"
 _REDACTED = "XXXX"
+
+PAGE = 200
+MOST_LISTED = 20_000
+"""Messages on one page, and in one list: a page stays far below what an answer may be long."""
+
+LONGEST_QUEUED = timedelta(hours=10)
+"""Twilio gives up what it could not send by then (https://www.twilio.com/docs/api/errors/30001)."""
 
 T = TypeVar("T")
 
@@ -88,11 +98,11 @@ def _is_allowed(base_url: str) -> bool:
 class TwilioSms:
     """A Channel and a Ledger; safe between threads. Twilio's own package is imported when it is first used."""
 
-    def __init__(self, account: TwilioAccount) -> None:
+    def __init__(self, account: TwilioAccount, tell_time: TellTime = lambda _: None) -> None:
         self._account = account
         url = urlsplit(account.base_url)
         self.on_loopback = is_loopback(url.hostname or "")
-        self._exchange = _exchange_with(url)
+        self._exchange = _exchange_with(url, tell_time)
 
     def send(self, message: Message, still_true: StillTrue) -> Receipt:
         """Hand one text to Twilio, with the time it may wait there; see `Channel.send`."""
@@ -117,6 +127,30 @@ class TwilioSms:
             raise Unavailable("the answer tells nothing of this message")
         is_bad = status is Status.UNDELIVERED and shown.error_code in BAD_ADDRESS
         return Receipt(provider_id, status, str(shown.error_code or ""), bad_address=is_bad)
+
+    def sent_to(self, address: str, since: datetime) -> tuple[Listed, ...]:
+        """What Twilio lists of one number. See `Ledger`.
+
+        Asked by number only: its filter for dates knows days, and has none for what still waits in its queue.
+        """
+        return self._listed(lambda: self._messages.stream(to=address, limit=MOST_LISTED, page_size=PAGE), since)
+
+    def sent_on(self, day: date) -> tuple[Listed, ...]:
+        """What Twilio lists of one day; what it made that day and sent on the next counts too. See `Ledger`."""
+        start = datetime.combine(day, time.min, UTC)
+        end = start + timedelta(days=1)
+        since, before = start - timedelta(hours=1), end + LONGEST_QUEUED
+        found = self._listed(
+            lambda: self._messages.stream(
+                date_sent_after=since, date_sent_before=before, limit=MOST_LISTED, page_size=PAGE
+            ),
+            start,
+        )
+        return tuple(one for one in found if one.made_at < end)
+
+    def ask_time(self) -> None:
+        """By a question that changes nothing. See `Ledger`."""
+        self.check()
 
     def check(self) -> None:
         """Prove address, certificate and credentials.
@@ -145,6 +179,28 @@ class TwilioSms:
         username = account.api_key or account.account_sid
         return sdk(username, account.auth_token, account.account_sid, account.base_url, self._exchange)
 
+    @property
+    def _messages(self) -> MessageList:
+        return self._client.api.v2010.account.messages
+
+    def _listed(self, ask: Callable[[], Iterable[MessageInstance]], since: datetime) -> tuple[Listed, ...]:
+        try:
+            found = _read(lambda: list(ask()))
+        except DeliveryError as error:
+            raise _as_question(error) from None
+        if len(found) >= MOST_LISTED:
+            raise Unavailable("the provider's list is too long")
+        ours = [_as_listed(one) for one in found if self._is_ours(one)]
+        return tuple(sorted((one for one in ours if one.made_at >= since), key=lambda one: one.made_at))
+
+    def _is_ours(self, shown: MessageInstance) -> bool:
+        """Sent by us; while it waits in a Messaging Service it may have no sender's number yet."""
+        if not str(shown.direction).startswith("outbound"):
+            return False
+        account = self._account
+        by_service = account.messaging_service and shown.messaging_service_sid == account.messaging_service
+        return bool(by_service) or shown.from_ in {None, account.sender_number}
+
     def _create(self, message: Message) -> tuple[str, str]:
         account = self._account
         sender = {"from_": account.sender_number, "messaging_service_sid": account.messaging_service}
@@ -159,11 +215,11 @@ class TwilioSms:
         return str(made.sid), str(made.to)
 
 
-def _exchange_with(url: SplitResult) -> Exchange:
+def _exchange_with(url: SplitResult, tell_time: TellTime) -> Exchange:
     host = url.hostname or ""
     if url.scheme == "https":
-        return Exchange(host, url.port or 443, verified_tls())
-    return Exchange(host, url.port or 80, None)
+        return Exchange(host, url.port or 443, verified_tls(), tell_time)
+    return Exchange(host, url.port or 80, None, tell_time)
 
 
 def _read(ask: Callable[[], T]) -> T:
@@ -174,6 +230,15 @@ def _read(ask: Callable[[], T]) -> T:
         raise
     except Exception as error:  # noqa: BLE001  JSONDecodeError, AttributeError, TypeError, RecursionError, …
         raise Uncertain(f"the answer cannot be read: {type(error).__name__}") from None
+
+
+def _as_listed(shown: MessageInstance) -> Listed:
+    """Raises Unavailable for one whose number or words are hidden: it could neither be found nor ruled out."""
+    to, body, made_at = str(shown.to), str(shown.body or ""), shown.date_created
+    status = STATUSES.get(str(shown.status))
+    if to.endswith(_REDACTED) or not body or made_at is None or status is None:
+        raise Unavailable("the provider's list is redacted")
+    return Listed(str(shown.sid), to, body, made_at.astimezone(UTC), status, str(shown.error_code or ""))
 
 
 def _is_ours(shown: str, to: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
@@ -68,9 +70,13 @@ def read_request(wire: Wire) -> HttpRequest:
     return HttpRequest(method, target, headers, wire.exactly(size), keep_alive)
 
 
-def head_and_body(reply: HttpReply) -> tuple[bytes, bytes]:
+def head_and_body(reply: HttpReply, now: datetime) -> tuple[bytes, bytes]:
     """An answer as bytes, cut where its body begins."""
-    lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}", f"Content-Type: {reply.content_type}"]
+    lines = [
+        f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}",
+        f"Date: {format_datetime(now.astimezone(UTC), usegmt=True)}",
+        f"Content-Type: {reply.content_type}",
+    ]
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
     if reply.status != HTTPStatus.NO_CONTENT:
         lines.append(f"Content-Length: {len(reply.body)}")

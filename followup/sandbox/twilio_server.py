@@ -177,7 +177,7 @@ class TwilioSandbox:
         try:
             request = read_request(wire)
         except (TooLong, ValueError):
-            wire.send(b"".join(head_and_body(HttpReply(400))))
+            wire.send(b"".join(head_and_body(HttpReply(400), self._now())))
             return False
         if request.path.startswith(control.PREFIX):
             self._send(wire, control.answer(request, self, self.mail))
@@ -226,7 +226,7 @@ class TwilioSandbox:
         return distorted(fault, request, good)
 
     def _send(self, wire: Wire, reply: HttpReply, fault: Fault | None = None) -> None:
-        head, body = head_and_body(reply)
+        head, body = head_and_body(reply, self._now())
         match fault:
             case Close("mid headers") | Reset("mid headers"):
                 wire.send(head[: len(head) // 2])

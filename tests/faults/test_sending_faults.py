@@ -63,7 +63,7 @@ def test_an_unclear_answer_is_doubt_that_the_providers_list_ends_and_never_a_sec
     world: World, fault: Fault
 ) -> None:
     world.twilio.next(fault, to=NUMBER)
-    enrolled = world.enroll(patient=person(agreed=SMS_ONLY))
+    enrolled = world.enroll(patient=person(agreed=SMS_ONLY), discharged_at=None)
     world.tick()
     row = world.row(enrolled.patient_id, "welcome")
     assert (row.status, row.reason) == (Status.IN_DOUBT, Reason.UNCLEAR_ANSWER)
