@@ -281,6 +281,16 @@ def test_a_wrong_clock_that_the_provider_contradicts_is_believed_once_it_is_put_
     assert calmly(guard, machine).trusted
 
 
+def test_a_wrong_clock_that_is_slowly_led_back_is_believed_after_two_calm_minutes() -> None:
+    machine = Machine(150 * SECOND)
+    guard = lived(started(machine), machine, ("is told", timedelta()))
+    guard = calmly(guard, machine, HOUR)
+    machine.wrong = TOLERANCE
+    guard = lived(guard, machine, ("works", TICK))
+    assert guard.reason is Suspicion.STEPPED
+    assert calmly(guard, machine).trusted
+
+
 @pytest.mark.parametrize("zone", ZONES, ids=str)
 def test_summer_time_begins_and_ends_without_an_alarm(zone: ZoneInfo) -> None:
     for change in JUMPS[zone]:
