@@ -39,9 +39,12 @@ class Rounds:
         with app.storage.transaction() as tx:
             ticked = tx.switches.get(Switch.TICKED)
             last = ticked.at if ticked else None
+            suspected = tx.switches.get(Switch.CLOCK) is not None
             self._take_over_zone_rules(tx)
-        guard = app.timekeeper.start(last, long_absent=last is not None and now - last > LONG_ABSENCE)
-        self._tell_of_clock(guard)
+        absent = last is not None and now - last > LONG_ABSENCE
+        app.timekeeper.start(last, long_absent=absent or suspected)
+        self._ask_time()
+        self._tell_of_clock(app.timekeeper.look())
         self.rescue()
 
     def once(self) -> None:
@@ -114,15 +117,17 @@ class Rounds:
 
     def watch_clock(self) -> None:
         """Look at the clocks; while they are not believed, ask a provider for the time."""
-        guard = self.app.timekeeper.look()
-        if not guard.trusted:
-            for ledger in self.app.ledgers.values():
-                try:
-                    ledger.ask_time()
-                except DeliveryError as error:
-                    log.fault("cannot ask the time", error)
-            guard = self.app.timekeeper.look()
-        self._tell_of_clock(guard)
+        if not self.app.timekeeper.look().trusted:
+            self._ask_time()
+        self._tell_of_clock(self.app.timekeeper.look())
+
+    def _ask_time(self) -> None:
+        """Of every provider that can be asked; one that does not answer leaves the clock as it is believed."""
+        for ledger in self.app.ledgers.values():
+            try:
+                ledger.ask_time()
+            except DeliveryError as error:
+                log.fault("cannot ask the time", error)
 
     def _tell_of_clock(self, guard: ClockGuard) -> None:
         """Staff see in `status` that the clock is not believed; a clock that stays wrong is a task."""
