@@ -144,34 +144,52 @@ class Preparer:
         plan = self._clinic.practice.plans.get(patient.procedure(entry.procedure_id or 0).plan)
         return next((s.nudges for s in plan.steps if s.key == entry.step), None) if plan else None
 
-    def _speaking(self, entry: Entry, patient: Patient, channel: ChannelName) -> Speaking:
+    def _speaking(
+        self, entry: Entry, patient: Patient, channel: ChannelName, moment: datetime | None = None
+    ) -> Speaking:
         contact = patient.contact(entry.contact_id or 0)
-        day = local_day(self._now, contact.zone)
+        day = local_day(moment or self._now, contact.zone)
         until = all_in_force(limits(patient.procedures, self._clinic.practice.plans), day)
         plan = patient.procedure(entry.procedure_id or 0).plan
         name = _first_name(patient)
         return Speaking(plan, entry.step, contact.language, contact.role, channel, until, name)
 
     def _render(self, entry: Entry, patient: Patient) -> Claim | None:
-        contact = patient.contact(entry.contact_id or 0)
-        speaking = self._speaking(entry, patient, entry.channel)
         try:
-            words, version = self._library.render(speaking), self._library.version(speaking)
-            named = self._library.restrictions_named(speaking)
+            claim = self._rendered(entry, patient, self._now)
         except MessageError:
             self._end(entry, Held(Reason.CANNOT_RENDER))
             return None
-        index = self._index(contact, entry.channel)
-        self._texts[index].append(self._now)
+        self._texts[claim.address_index or b""].append(self._now)
+        return claim
+
+    def _rendered(self, entry: Entry, patient: Patient, moment: datetime) -> Claim:
+        contact = patient.contact(entry.contact_id or 0)
+        speaking = self._speaking(entry, patient, entry.channel, moment)
+        words, version = self._library.render(speaking), self._library.version(speaking)
+        named = self._library.restrictions_named(speaking)
         return Claim(
             entry,
             contact.address(entry.channel),
             words,
             version,
             segments(words.plain).count if entry.channel is ChannelName.SMS else 0,
-            index or None,
+            self._index(contact, entry.channel) or None,
             {key: speaking.until[key].isoformat() for key in sorted(named & speaking.until.keys())},
         )
+
+    def supposed(self, entry: Entry, moment: datetime) -> Claim | None:
+        """The claim as it would have been made at `moment`, no gate asked; None where none can be made.
+
+        Nothing is ended or put off: whether it went is looked for elsewhere, by these words.
+        """
+        try:
+            if entry.kind is not Kind.REMINDER:
+                return self._own_words(entry)
+            return self._rendered(entry, self._patients[entry.patient_id or 0], moment)
+        except Exception as error:  # noqa: BLE001  one row that nothing can be made of must not keep the rest waiting
+            log.fault("cannot suppose", error, message=entry.id)
+            return None
 
     def _own_words(self, entry: Entry) -> Claim:
         address, words = self._tx.sending.own_words(entry.id)

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     SENT_AGAIN = "sent_again"
     OUTAGE = "outage"
+    CATCH_UP = "catch_up"
     SENDER_BLOCKED = "sender_blocked"
     NOT_SENT_YET = "not_sent_yet"
     NOT_DELIVERED = "not_delivered"
@@ -156,6 +157,7 @@ _WHY = {
     Reason.NOT_FOUND: _Why(Status.UNRESOLVED, "no evidence was found that it went, or that it did not"),
     Reason.SENT_AGAIN: _Why(Status.RETRY_WAIT, "it was in doubt, no evidence was found, and it is sent once more"),
     Reason.OUTAGE: _Why(Status.EXPIRED, "its time passed while followup was not running"),
+    Reason.CATCH_UP: _Why(Status.PLANNED, "followup was not running when it was due; it goes in its turn"),
     Reason.SENDER_BLOCKED: _Why(Status.RETRY_WAIT, "the sending account was refused; the channel waits"),
     Reason.NOT_SENT_YET: _Why(Status.RETRY_WAIT, "the last attempt failed and it will be tried again"),
     Reason.NOT_DELIVERED: _Why(Status.UNDELIVERED, "the provider reports that it did not arrive"),

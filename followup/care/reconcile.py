@@ -101,8 +101,8 @@ def _still_fits(reminder: Reminder, now: datetime) -> bool:
 
 
 def _moved(row: Recorded, reminder: Reminder) -> list[Move]:
-    """The row's new times, if they are new; one that waits for its next attempt is not brought forward."""
-    if row.status == Status.RETRY_WAIT:
+    """The row's new times, if they are new; what waits for its next attempt or its turn is not brought forward."""
+    if row.status == Status.RETRY_WAIT or row.reason == Reason.CATCH_UP:
         reminder = replace(reminder, due_at=max(row.due_at, reminder.due_at))
     times = (row.not_before, row.due_at, row.valid_until)
     same = times == (reminder.not_before, reminder.due_at, reminder.valid_until)

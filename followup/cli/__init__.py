@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("status:status", "Is it running, and is anything stuck?"),
         "pause": ("pause:pause", "Send nothing, or nothing by one channel."),
         "unpause": ("pause:unpause", "Send again."),
+        "backlog": ("backlog:backlog", "What waits after an outage, and letting it go."),
         "send-test": ("send_test:send_test", "A test message to a number or address of the staff."),
         "migrate": ("run:migrate", "Bring the database to this program's version."),
         "live": ("live:live", "The checklist that ends the trial."),

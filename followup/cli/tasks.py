@@ -84,7 +84,8 @@ def _listed(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
     """The patients a task of the whole practice is about."""
     with desk.app.storage.reading() as tx:
         known = tx.register.identities(detail.get("patients", []))
-    return [line(who) for who in known.values()]
+    missed = detail.get("missed", {})
+    return [": ".join([line(who), *missed.get(str(patient), [])]) for patient, who in known.items()]
 
 
 _PLAIN = (

@@ -13,6 +13,7 @@ from followup.errors import StorageError
 from followup.storage import schema
 from followup.storage.agreements import Agreements
 from followup.storage.audit import Audit
+from followup.storage.backlog import Backlog
 from followup.storage.breakers import Breakers
 from followup.storage.doubts import Doubts
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
@@ -58,6 +59,10 @@ class Transaction:
     @cached_property
     def doubts(self) -> Doubts:
         return Doubts(self.connection, self.sealer)
+
+    @cached_property
+    def backlog(self) -> Backlog:
+        return Backlog(self.connection, self.sealer)
 
     @cached_property
     def breakers(self) -> Breakers:

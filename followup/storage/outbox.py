@@ -150,7 +150,8 @@ def _retimed(move: Move) -> dict[str, Any]:
 
 
 def _reopened(move: Move) -> dict[str, Any]:
-    return _times(move.reminder) | {"status": Status.PLANNED, "reason": None, "held_by": None}
+    back = {"status": Status.PLANNED, "reason": None, "held_by": None, "held_back": False}
+    return _times(move.reminder) | back
 
 
 def _times(reminder: Reminder) -> dict[str, Any]:

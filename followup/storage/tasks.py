@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -59,6 +59,20 @@ class Tasks:
             row = self._standing(new)
             number = self._join(row, new) if row else self._insert(new, now)
         return number
+
+    def extend(
+        self,
+        new: NewTask,
+        now: datetime,
+        together: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]],
+    ) -> int:
+        """As `open`, for a task that is one list: `together` makes one detail of the standing one and the new."""
+        row = self._standing(new)
+        if row is None:
+            return self.open(new, now)
+        sealed = self._sealed("detail", row.number, json.dumps(together(self._task(row).detail, new.detail)))
+        self._connection.execute(update(tasks).where(tasks.c.number == row.number).values(detail=sealed))
+        return int(row.number)
 
     def _standing(self, new: NewTask) -> Row[Any] | None:
         same = (tasks.c.kind == new.kind, tasks.c.closed_at.is_(None), tasks.c.patient_id == new.patient_id)
