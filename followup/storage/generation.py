@@ -2,7 +2,8 @@
 
 The number only rises: first in the database, then, once that is committed, in the mark. So a mark that is ahead
 of its database has seen a newer one. The mark is a small file that no backup of the database contains: it holds
-numbers and a random name, nothing of a person.
+numbers and a random name, nothing of a person. What it cannot show: that a copy is older by less than the time
+between two raises.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PRIVATE = 0o600
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One state of one database: `lineage` is the database's own random name, `number` rises once a minute.
+    """One state of one database: `lineage` is the database's own random name, `number` only rises.
 
     `at` is when the number was raised (UTC). `taken_up` is when a copy was last taken up again: what a mark of
     before saw has been dealt with. `live`: messages went to patients.
