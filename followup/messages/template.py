@@ -11,8 +11,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NoReturn
 
 from jinja2 import DictLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from followup.errors import Fault, MessageError
@@ -26,6 +28,8 @@ LONGEST_SMS = 1_600
 LONGEST_MAIL = 50_000
 LONGEST_VALUE = 200
 _DEEPEST = 12
+_MOST_PARTS = 5_000
+"""Of all kinds in one template, words included; the longest shipped text has 80."""
 
 
 def is_html(path: str) -> bool:
@@ -54,17 +58,22 @@ def read_template(path: str, text: str, allowed: frozenset[str]) -> tuple[Uses, 
     """What the text uses, and a fault for each thing in it that is not allowed."""
     try:
         tree = _parser().parse(text)
+        parts = sum(1 for _ in tree.find_all(nodes.Node))
     except TemplateSyntaxError as error:
         return Uses(), [Fault(f"{path}: line {error.lineno}", f"cannot be read: {error.message}")]
     except (RecursionError, MemoryError):
         return Uses(), [Fault(path, "is nested too deeply")]
+    except ValueError:
+        return Uses(), [Fault(path, "cannot be read: a number in it has thousands of digits")]
+    if parts > _MOST_PARTS:
+        return Uses(), [Fault(path, f"has more than {_MOST_PARTS:,} parts")]
     reader = _Reader(path, allowed)
     reader.body(tree.body, frozenset(), 0)
     return reader.uses, reader.faults
 
 
 @lru_cache(maxsize=1)
-def _parser() -> ImmutableSandboxedEnvironment:
+def _parser() -> _Locked:
     return _environment("", html=False)
 
 
@@ -133,6 +142,7 @@ class _Reader:
     def _test(self, part: nodes.Node, depth: int) -> frozenset[str]:
         """The dates that are known wherever this test holds."""
         if depth > _DEEPEST:
+            self._refuse(part, "a test is nested too deeply")
             return frozenset()
         match part:
             case nodes.Name() | nodes.Getattr():
@@ -153,6 +163,8 @@ class _Reader:
             case nodes.Name(name=name, ctx="load") if name in self._allowed and name not in VIEWS:
                 self.uses.names.add(name)
                 self.uses.optional |= name == "approved"
+            case nodes.Getattr(attr=key) if key.startswith("_"):
+                self._refuse(part, "no restriction or parameter begins with _")
             case nodes.Getattr(node=nodes.Name(name="until"), attr=key) if "until" in self._allowed:
                 self.uses.until.add(key)
                 return str(key)
@@ -211,6 +223,8 @@ def fill_in(path: str, text: str, values: Mapping[str, object], *, frame: str = 
         return "".join(_at_most(limit, parts))
     except OverflowError:
         raise MessageError([Fault(path, f"fills more than {limit:,} characters")]) from None
+    except (RecursionError, MemoryError):
+        raise MessageError([Fault(path, "cannot be filled in: it is nested too deeply")]) from None
     except TemplateError as error:
         raise MessageError([Fault(path, f"cannot be filled in: {error.message}")]) from error
 
@@ -231,9 +245,28 @@ def compiled(text: str, frame: str, frame_name: str, *, html: bool) -> Template:
     return environment.from_string(text)
 
 
+class _Locked(ImmutableSandboxedEnvironment):
+    """Calls nothing and reckons nothing, should such a template ever get past the reader.
+
+    What is intercepted is not reckoned while compiling either, where no limit would hold.
+    """
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+    intercepted_unops = frozenset({"+", "-"})
+
+    def call(self, *_: object, **__: object) -> NoReturn:
+        raise SecurityError("a text calls nothing")
+
+    def call_binop(self, *_: object) -> NoReturn:
+        raise SecurityError("a text does not reckon")
+
+    def call_unop(self, *_: object) -> NoReturn:
+        raise SecurityError("a text does not reckon")
+
+
 @lru_cache(maxsize=64)
-def _environment(frame: str, *, html: bool, frame_name: str = "") -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment(frame: str, *, html: bool, frame_name: str = "") -> _Locked:
+    environment = _Locked(
         autoescape=html,
         undefined=StrictUndefined,
         loader=DictLoader({frame_name: frame}),
