@@ -1,11 +1,12 @@
-"""Phone numbers and e-mail addresses as they are stored: what a person typed, checked and brought into one form.
+"""Names, phone numbers and e-mail addresses as they are stored: what was typed, checked and brought into one form.
 
-No error text repeats what was typed: these are patients' numbers and addresses.
+No error text repeats what was typed: these are patients' names, numbers and addresses.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -15,6 +16,60 @@ from followup.errors import InputError
 
 LONGEST_NUMBER = 40
 """Characters typed, spaces and brackets included; E.164 itself has at most 15 digits."""
+
+LONGEST_NAME = 40
+"""Signs, after spaces are brought down to one."""
+
+_TYPED_FOR = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u00b4`", "'") | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
+)
+"""What keyboards and word processors make of an apostrophe and a hyphen."""
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's control signs and line ends: in a name they are slips, or an attempt on the head of a mail."""
+
+
+def person_name(text: str) -> str:
+    """A person's name: letters of any script with their marks, single spaces, `'`, `-` and `.`; 40 signs at most.
+
+    It can be no link and no number to call, whoever chose it. Within a word a full stop stands only between
+    initials (`J.R.`); after any other a space is put in, so that no phone takes `St.John` for a link. NFC. Raises
+    InputError.
+    """
+    if not text.strip(" "):
+        raise InputError("missing")
+    if any(unicodedata.category(sign) in _UNSEEN for sign in text):
+        raise InputError("it holds a line break or another sign that cannot be seen; type it anew")
+    found = " ".join(_apart(word) for word in unicodedata.normalize("NFC", text).translate(_TYPED_FOR).split())
+    if not all(_in_a_name(sign) for sign in found):
+        raise InputError("a name has letters, spaces, ' - and . only, no digits or other signs")
+    if not any(_kind(sign) == "L" for sign in found) or any(_kind(word[0]) == "M" for word in found.split()):
+        raise InputError("a name has letters, and each mark stands on one")
+    if len(found) > LONGEST_NAME:
+        raise InputError(f"longer than {LONGEST_NAME} letters; leave a middle name out")
+    return found
+
+
+def _kind(sign: str) -> str:
+    return unicodedata.category(sign)[0]
+
+
+def _in_a_name(sign: str) -> bool:
+    return _kind(sign) in "LM" or sign in " '-."
+
+
+def _apart(word: str) -> str:
+    """The word with a space after each full stop, but for those between initials."""
+    parts = word.split(".")
+    said = parts[0]
+    for before, after in pairwise(parts):
+        said += "." if not after or (_is_initial(before) and _is_initial(after)) else ". "
+        said += after
+    return said
+
+
+def _is_initial(part: str) -> bool:
+    return sum(_kind(sign) == "L" for sign in part) <= 1
 
 
 def number(text: str, country: str = "US") -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from followup.addresses import person_name
 from followup.care.local_time import local_day
 from followup.care.people import ConsentTo, Patient, Role
 from followup.care.practice import Practice
@@ -28,11 +28,6 @@ OLDEST = 120
 """Years; an older birth date is taken for a slip of the hand."""
 
 WORST_PAIN = 10
-
-LONGEST_NAME = 120
-
-UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control signs and line ends: in a name they are slips, or an attempt on a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,7 @@ def enroll(
     """
     if faults := list(_faults(entered, clinic.practice, now, languages)):
         raise InputError("\n".join(faults))
+    entered = _in_one_form(entered)
     patient_id = entered.patient_id or _same_person(tx, entered)
     if patient_id and (same := _same_procedure(_living(tx, patient_id), entered)):
         return Enrolled(patient_id, same, replan(tx, clinic, patient_id, now, by), known=True, found=True)
@@ -115,6 +111,20 @@ def enroll(
     return Enrolled(patient_id, procedure_id, replan(tx, clinic, patient_id, now, by), found=found)
 
 
+def _in_one_form(entered: Enrollment) -> Enrollment:
+    """With every name as it is stored; `_faults` has found them fit."""
+    return replace(
+        entered,
+        name=entered.name if entered.patient_id else person_name(entered.name),
+        patient=_named(entered.patient) if entered.patient else None,
+        caregivers=tuple(_named(caregiver) for caregiver in entered.caregivers),
+    )
+
+
+def _named(person: NewPerson) -> NewPerson:
+    return replace(person, contact=replace(person.contact, name=person_name(person.contact.name)))
+
+
 def _add_patient(tx: Transaction, entered: Enrollment, now: datetime, by: str) -> int:
     if entered.birth_date is None or entered.patient is None:  # _faults has refused it; this tells the types
         raise InputError("a new patient needs a birth date and a way to be reached")
@@ -135,8 +145,11 @@ def _add_caregiver(tx: Transaction, patient_id: int, person: NewPerson, now: dat
 
 
 def add_person(tx: Transaction, patient_id: int, person: NewPerson, now: datetime, by: str) -> int:
-    """Add a contact and what they agreed to; returns the contact's id. The caller replans."""
-    contact_id = tx.register.add_contact(patient_id, person.contact, now)
+    """Add a contact and what they agreed to; returns the contact's id. The caller replans.
+
+    Raises InputError for a name that cannot be one.
+    """
+    contact_id = tx.register.add_contact(patient_id, _named(person).contact, now)
     _record_consents(tx, patient_id, contact_id, person.consents, now, by)
     return contact_id
 
@@ -264,12 +277,10 @@ def _person_faults(entered: Enrollment, today: date) -> Iterator[str]:
 
 
 def _name_faults(name: str) -> Iterator[str]:
-    if not name.strip():
-        yield "name: missing"
-    if any(unicodedata.category(letter) in UNSEEN for letter in name):
-        yield "name: it holds a line break or another sign that cannot be seen"
-    if len(name) > LONGEST_NAME:
-        yield f"name: longer than {LONGEST_NAME} letters"
+    try:
+        person_name(name)
+    except InputError as error:
+        yield f"name: {error}"
 
 
 def nearest(word: str, known: Collection[str]) -> str:

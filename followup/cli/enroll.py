@@ -139,10 +139,11 @@ def _not_heard(desk: Desk, tx: Transaction, done: Enrolled) -> None:
 
 
 def _ask_everything(desk: Desk) -> Enrollment:
+    from followup.addresses import person_name
     from followup.enroll import Enrollment
 
     today = desk.now.astimezone(desk.app.clinic.practice.zone).date()
-    name = ask.ask("Patient's name", ask.required)
+    name = ask.ask("Patient's name", person_name)
     born = ask.ask("Birth date (1948-03-07 or 3/7/1948)", lambda typed: ask.day(typed, today))
     record = ask.maybe("Record number", str)
     known = desk.rehearse(lambda tx: tx.register.same_person(name, born, record))
@@ -199,12 +200,13 @@ def _ask_people(desk: Desk, plan: str, name: str) -> tuple[NewPerson, tuple[NewP
 
 def ask_caregiver(desk: Desk, plan: str) -> NewPerson | None:
     """Somebody who cares for the patient; without the patient's yes nobody is asked for."""
+    from followup.addresses import person_name
     from followup.care.people import ConsentTo, Role
     from followup.storage.agreements import Consent
 
     if not ask.yes("Ask the patient: may we share with this person?", default=None):
         return None
-    name = ask.ask("Caregiver's name", ask.required)
+    name = ask.ask("Caregiver's name", person_name)
     person = ask_person(desk, plan, name, Role.CAREGIVER)
     agreed = Consent(
         ConsentTo.SHARE,

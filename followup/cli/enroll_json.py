@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, StrictBool
 
-from followup.addresses import address, number
+from followup.addresses import address, number, person_name
 from followup.care.people import ConsentTo, Role
 from followup.cli import ask
 from followup.cli.enroll import wording
@@ -174,13 +174,14 @@ class _Reader:
 
     def _person(self, where: str, entered: PersonJson, role: Role) -> NewPerson:
         country = self._desk.app.config.clinic.country
+        name = self._value(where + "name", entered.name, person_name)
         mobile = self._value(where + "mobile", entered.mobile, lambda t: number(t, country))
         landline = self._value(where + "landline", entered.landline, lambda t: number(t, country))
         email = self._value(where + "email", entered.email, address)
         at = self._value(where + "zone", entered.zone or self._desk.app.clinic.practice.zone.key, zone)
         contact = NewContact(
             role,
-            entered.name,
+            name or "",
             entered.language,
             at.key if at else "",
             mobile or landline,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from world import World, person
+from world import World, numbered, person
 
 from followup.care.delivery import Status
 from followup.care.people import ChannelName, ConsentTo
@@ -21,10 +21,10 @@ def crowd(world: World, count: int, agreed: tuple[ConsentTo, ...] = SMS_ONLY) ->
     """So many patients who are all to be welcomed now."""
     return [
         world.enroll(
-            name=f"P {number}",
+            name=numbered(number),
             record_number=f"R-{number}",
             birth_date=date(1940, 1, 1) + timedelta(days=number),
-            patient=person(f"P {number}", f"+1214555{number:04d}", f"p{number}@example.org", agreed=agreed),
+            patient=person(numbered(number), f"+1214555{number:04d}", f"p{number}@example.org", agreed=agreed),
             discharged_at=None,
         ).patient_id
         for number in range(count)

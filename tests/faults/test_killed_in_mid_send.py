@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from fault_parts import PATIENCE, DaemonProcess
-from world import EMAIL, NAME, NUMBER, World, person
+from world import EMAIL, NAME, NUMBER, World, numbered, person
 
 from followup.care.delivery import Status
 from followup.care.people import ConsentTo
@@ -196,9 +196,9 @@ def test_two_daemons_on_one_postgresql_send_each_text_once(real_time: World) -> 
     zone = world.app.clinic.practice.zone
     today = world.clock.utc().astimezone(zone).date()
     for number in range(40):
-        who = person(f"P {number}", f"+1214555{number:04d}", None, zone=zone.key)
+        who = person(numbered(number), f"+1214555{number:04d}", None, zone=zone.key)
         born = date(1940, 1, 1) + timedelta(days=number)
-        named = {"name": f"P {number}", "record_number": f"R-{number}", "birth_date": born}
+        named = {"name": numbered(number), "record_number": f"R-{number}", "birth_date": born}
         world.enroll(on=today, discharged_at=None, patient=who, **named)
     config = world.folder / "config.toml"
     with (

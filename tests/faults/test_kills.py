@@ -20,7 +20,7 @@ from pathlib import Path
 
 import fault_table
 import pytest
-from world import World, person
+from world import World, numbered, person
 
 from followup.care.delivery import NOT_REACHED, ON_THE_WIRE, UNSENT, Status
 from followup.care.people import ChannelName, ConsentTo
@@ -139,13 +139,13 @@ def enroll_more(world: World, patients: list[int]) -> None:
     today = world.clock.utc().astimezone(world.clinic.practice.zone).date()
     for number in range(len(patients), len(patients) + PATIENTS):
         who = person(
-            f"P {number}",
+            numbered(number),
             f"+1214556{number:04d}",
             f"p{number}@example.org",
             agreed=[ConsentTo.SMS, ConsentTo.EMAIL],
         )
         born = date(1930, 1, 1) + timedelta(days=number)
-        named = {"name": f"P {number}", "record_number": f"K-{number}", "birth_date": born, "on": today}
+        named = {"name": numbered(number), "record_number": f"K-{number}", "birth_date": born, "on": today}
         patients.append(world.enroll(patient=who, **named).patient_id)
 
 

@@ -24,6 +24,7 @@ from followup.messages import find_messages_folder
 from followup.sandbox import BlackHole, Close, Fault, Garbage, Refuse, SmtpClose, SmtpReply
 from followup.sandbox.faults import Status as HttpStatus
 from followup.sandbox.twilio_server import Event
+from followup.storage.seal import Place
 
 SMS_ONLY, MAIL_ONLY = (ConsentTo.SMS,), (ConsentTo.EMAIL,)
 OTHER = "+12145550102"
@@ -282,12 +283,22 @@ def test_a_text_that_cannot_be_made_ends_alone_with_a_task(
     assert world.tasks(TaskKind.CANNOT_RENDER)
 
 
-def test_a_name_with_braces_is_written_as_it_stands(world: World) -> None:
-    enrolled = world.enroll(name="{{7*7}} Miller", patient=person("{{7*7}} Miller", agreed=MAIL_ONLY))
+def test_a_name_with_braces_that_another_program_entered_is_written_as_it_stands(world: World) -> None:
+    """At our own door it is refused."""
+    enrolled = world.enroll(patient=person(agreed=MAIL_ONLY))
+    rename(world, enrolled.patient_id, "{{7*7}} Miller")
     world.tick()
     assert world.row(enrolled.patient_id, "welcome", "email").status is Status.SENT
     words = world.post.mails[0].message.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
-    assert "49" not in words.replace("214-555", "")
+    assert "Hello {{7*7}}," in words
+
+
+def rename(world: World, patient_id: int, name: str) -> None:
+    """As a program would that has the keys and not our rules."""
+    contact = world.contact(patient_id).id
+    sealed = world.app.storage.sealer.seal(Place("contacts", "name", contact), name)
+    with outsider(world.app.config.database_url) as execute:
+        execute(f"UPDATE contacts SET name = x'{sealed.hex()}' WHERE id = {contact}")  # noqa: S608  a test's own values
 
 
 def test_a_tampered_contact_ends_alone(either_world: World) -> None:
