@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from followup.errors import StorageError
@@ -15,8 +17,26 @@ from followup.errors import StorageError
 BUSY_SECONDS = 10
 """How long a writer waits for another before it gives up."""
 
-PARTITION_MS = 4000
-"""After this a silent network is taken for a broken one (RELIABILITY.md §4)."""
+CLIENT_TIME_OUTS: dict[str, int] = {
+    "connect_timeout": 5,  # seconds for all of it: name, TCP, TLS, login
+    "tcp_user_timeout": 4000,  # milliseconds that what was sent may go without the other machine's word
+    "keepalives_idle": 2,  # seconds: while an answer is waited for, and while nothing is asked
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+}
+"""A silent network is taken for a broken one within 6 s (RELIABILITY.md §4: with tcp_user_timeout, 4.4 s)."""
+
+SERVER_TIME_OUTS = {
+    "statement_timeout": "30s",
+    "lock_timeout": f"{BUSY_SECONDS}s",
+    "idle_in_transaction_session_timeout": "60s",  # a client that is gone holds no row for longer
+    "tcp_user_timeout": "4s",  # the server's own ends of the same: a client that is cut off frees its rows
+    "tcp_keepalives_idle": "2s",
+    "tcp_keepalives_interval": "1s",
+    "tcp_keepalives_count": "3",
+}
+
+VERIFIED = "verify-full"
 
 
 def open_engine(url: str) -> Engine:
@@ -29,7 +49,7 @@ def open_engine(url: str) -> Engine:
         case "sqlite":
             return _sqlite(url, parsed.database)
         case "postgresql":
-            return _postgresql(url)
+            return _postgresql(parsed)
         case other:
             raise StorageError(f"a {other} database is not supported; use sqlite or postgresql")
 
@@ -61,19 +81,57 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _postgresql(url: str) -> Engine:
-    settings: dict[str, Any] = {
-        "connect_timeout": 5,
-        "tcp_user_timeout": PARTITION_MS,
-        "keepalives_idle": 2,
-        "keepalives_interval": 1,
-        "keepalives_count": 3,
-        "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
-    }
+def _postgresql(url: URL) -> Engine:
+    options = " ".join(f"-c {name}={value}" for name, value in SERVER_TIME_OUTS.items())
+    settings: dict[str, Any] = CLIENT_TIME_OUTS | {"options": f"{url.query.get('options', '')} {options}".strip()}
+    settings |= _tls(url)
     try:
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=settings)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=settings)
     except ModuleNotFoundError:
         raise StorageError("PostgreSQL needs its driver: pip install 'followup[postgres]'") from None
+    event.listen(engine, "handle_error", partial(_no_second_wait, engine))
+    return engine
+
+
+def _hosts(url: URL) -> list[str]:
+    asked = url.query.get("hostaddr") or url.query.get("host") or url.host or ""
+    parts = [asked] if isinstance(asked, str) else asked
+    return [host for part in parts for host in part.split(",") if host]
+
+
+def _on_this_machine(host: str) -> bool:
+    """Whether this is the folder of a socket file, or loopback; a port may follow."""
+    return host.startswith("/") or _is_loopback(host) or _is_loopback(host.rpartition(":")[0])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls(url: URL) -> dict[str, str]:
+    """Names and texts go over a network only encrypted, and only to a server whose name is proven.
+
+    A URL without a host leaves the choice to the driver; should it choose a socket file, TLS has no part in it.
+    """
+    hosts = _hosts(url)
+    if hosts and all(_on_this_machine(host) for host in hosts):
+        return {}
+    if hosts and url.query.get("sslmode", VERIFIED) != VERIFIED:
+        raise StorageError(f"the database is on another machine: its URL must say sslmode={VERIFIED}")
+    return {"sslmode": VERIFIED}
+
+
+def _no_second_wait(engine: Engine, context: ExceptionContext) -> None:
+    """A kept connection that the network has cut off is not replaced at once: the next would be cut off too.
+
+    Without this, noticing would take as long as both together. The other kept ones are given up with it.
+    """
+    if context.is_pre_ping and "timed out" in str(context.original_exception):
+        engine.dispose()
+        raise StorageError("the network to the database is silent")
 
 
 def create_private_file(path: Path) -> None:

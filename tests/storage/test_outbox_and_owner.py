@@ -1,13 +1,10 @@
-"""The outbox moves by compare-and-swap, each row is claimed once, and only the living keep what they claimed."""
+"""The outbox moves by compare-and-swap, and each row is claimed once."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +25,6 @@ from followup.errors import RefusedError, StorageError
 from followup.storage import Storage
 from followup.storage.moves import Change, swap, swap_all
 from followup.storage.outbox_rows import Claim, Entry, NewMessage
-from followup.storage.owner import owner_of
 from followup.storage.switches import Switch
 
 NOW = datetime(2026, 10, 30, 19, 0, tzinfo=UTC)
@@ -283,100 +279,6 @@ def test_what_the_planner_itself_notes_makes_nobody_stale(storage: Storage) -> N
         tx.stale.note(patient)
         tx.stale.note(patient)
         assert tx.stale.patients(10) == [patient]
-
-
-# Who may send
-
-HOLDER = """
-import sys
-from followup.storage import Sealer, Storage
-from followup.storage.owner import owner_of
-owner = owner_of(Storage(sys.argv[1], Sealer("k", {}, b"")).engine)
-print(owner.acquire(), owner.name, flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def holder(database_url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process that owns the sending, and its name."""
-    command = [sys.executable, "-c", HOLDER, database_url]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        taken, name = process.stdout.readline().split()
-        assert taken == "True"
-        yield process, name
-        process.kill()
-
-
-def test_a_file_has_one_sender_until_that_one_is_killed(
-    storage: Storage, holder: tuple[subprocess.Popen[str], str]
-) -> None:
-    """On PostgreSQL both may send, and each can tell whether the other lives."""
-    process, name = holder
-    mine = owner_of(storage.engine)
-    several = storage.engine.dialect.name == "postgresql"
-    assert mine.acquire() is several
-    if several:
-        assert mine.living({name, mine.name, "nobody"}) == {name, mine.name}
-    process.kill()
-    process.wait(30)
-    assert mine.acquire()
-    assert mine.acquire()
-    gone = threading.Event()
-    for _ in range(100):
-        if mine.living({name, mine.name}) == {mine.name}:
-            break
-        gone.wait(0.1)
-    assert mine.living({name, mine.name}) == {mine.name}
-    mine.release()
-
-
-def test_who_may_not_send_cannot_tell_who_lives(storage: Storage) -> None:
-    """Otherwise a command run by hand would take a living daemon's messages for a dead one's."""
-    with pytest.raises(StorageError):
-        owner_of(storage.engine).living({"somebody"})
-
-
-def test_many_threads_ask_one_owner_at_once(storage: Storage) -> None:
-    owner = owner_of(storage.engine)
-    answers: list[object] = []
-    ready = threading.Barrier(16)
-
-    def ask() -> None:
-        ready.wait(30)
-        try:
-            answers.extend(owner.acquire() for _ in range(20))
-        except Exception as fault:  # noqa: BLE001  shown below
-            answers.append(fault)
-
-    threads = [threading.Thread(target=ask) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == [True] * 320
-    owner.release()
-
-
-def test_a_sender_that_lost_its_connection_comes_back_under_a_new_name(
-    storage: Storage, database_url: str
-) -> None:
-    """What it had in hand under the old one belongs to the dead, and is taken up as such."""
-    if storage.engine.dialect.name != "postgresql":
-        pytest.skip("a file's lock has no connection to lose")
-    owner = owner_of(storage.engine)
-    assert owner.acquire()
-    before = owner.name
-    with outsider(database_url) as execute:
-        execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    assert owner.acquire()
-    assert owner.name != before
-    assert owner.living({before, owner.name}) == {owner.name}
-    owner.release()
 
 
 # What a round costs
