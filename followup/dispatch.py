@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from followup import log
 from followup.care.attempt import Attempt, Outcome, judge
@@ -122,13 +123,14 @@ class Dispatcher:
         while self.clock.monotonic() - began < SLICE.total_seconds():
             if self.stopping.is_set() or not self.owner.acquire():
                 return False
-            more, claimed = self._take(channel, tally)
-            self._send(channel, claimed, tally)
+            owner = self.owner.name
+            more, claimed = self._take(channel, owner, tally)
+            self._send(channel, owner, claimed, tally)
             if not more:
                 return False
         return True
 
-    def _take(self, channel: ChannelName, tally: Tally) -> tuple[bool, list[Claim]]:
+    def _take(self, channel: ChannelName, owner: str, tally: Tally) -> tuple[bool, list[Claim]]:
         """Claim what may go now: whether more may be due, and what is to be sent; calls are handed over."""
         handed: list[Status] = []
         with self.storage.transaction() as tx:
@@ -136,9 +138,9 @@ class Dispatcher:
             room = self._room(tx, channel, now)
             if not room:
                 return False, []
-            self._doubt_leftovers(tx, channel, now)
+            self._doubt_leftovers(tx, channel, owner, now)
             due = tx.sending.due(now, room, channel)
-            claimed = self._claim(tx, due, now)
+            claimed = self._claim(tx, due, owner, now)
             self.senders.begun(tx, channel, len(claimed), now)
             if channel is ChannelName.PHONE:
                 handed = self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claimed], now)
@@ -152,9 +154,9 @@ class Dispatcher:
             return 0
         return self.senders.room(tx, channel, now)
 
-    def _doubt_leftovers(self, tx: Transaction, channel: ChannelName, now: datetime) -> None:
+    def _doubt_leftovers(self, tx: Transaction, channel: ChannelName, owner: str, now: datetime) -> None:
         """What we claimed before and never wrote an outcome for: one channel has one drain at a time."""
-        doubt(tx, self.clinic, tx.sending.left_by(self.owner.name, channel), now)
+        doubt(tx, self.clinic, tx.sending.left_by(owner, channel), now)
 
     def _in_one(self, step: _Step) -> int:
         with self.storage.transaction() as tx:
@@ -179,31 +181,34 @@ class Dispatcher:
             tell(tx, self.clinic, TaskKind.NO_ANSWER, entry, now)
         return len(silent)
 
-    def _claim(self, tx: Transaction, due: Sequence[Entry], now: datetime) -> list[Claim]:
+    def _claim(self, tx: Transaction, due: Sequence[Entry], owner: str, now: datetime) -> list[Claim]:
         """Ask every gate, write down what may go; what may not go is ended or put off with its reason."""
         preparer = Preparer(tx, self.clinic, self.library, due, now, listening=self.listening)
         claims = [claim for entry in due if (claim := preparer.prepare(entry)) is not None]
-        won = {entry.id for entry in tx.sending.claim(claims, self.owner.name, now)}
+        won = {entry.id for entry in tx.sending.claim(claims, owner, now)}
         return [claim for claim in claims if claim.entry.id in won]
 
-    def _send(self, channel: ChannelName, claims: Sequence[Claim], tally: Tally) -> None:
+    def _send(self, channel: ChannelName, owner: str, claims: Sequence[Claim], tally: Tally) -> None:
         """Hand the claimed messages to the channel and write outcomes down as they gather."""
         if not claims:
             return
         by_id = {claim.entry.id: claim for claim in claims}
         messages = [_message(claim) for claim in claims]
         gathered: list[_Heard] = []
-        for message, result in self.slots[channel].send_all(messages, self._still_true):
+        for message, result in self.slots[channel].send_all(messages, partial(self._still_true, owner)):
             gathered.append((by_id[message.id], result))
             if len(gathered) == GROUP:
                 self._record(gathered, tally)
                 gathered = []
         self._record(gathered, tally)
 
-    def _still_true(self, message: Message) -> timedelta:
-        """Asked on the wire; where the database cannot be asked, nothing is sent on an old answer."""
+    def _still_true(self, owner: str, message: Message) -> timedelta:
+        """Asked on the wire; where the database cannot be asked, nothing is sent on an old answer.
+
+        What was claimed under a name that is ours no more is the dead's, even if we may send again.
+        """
         try:
-            if not self.owner.acquire() or not self.timekeeper.look().trusted:
+            if not self.owner.acquire() or self.owner.name != owner or not self.timekeeper.look().trusted:
                 return timedelta()
             with self.storage.reading() as tx:
                 return still_true(tx, self.clinic, message.id, message.attempt, self.clock.utc())
