@@ -20,6 +20,7 @@ from followup.app import App
 from followup.care.people import ChannelName
 from followup.errors import BusyError
 from followup.rounds import Rounds
+from followup.storage.modes import require_private
 
 STAND_BY = 1
 """Seconds between two tries of a standby to own the sending."""
@@ -51,8 +52,12 @@ class Daemon:
         self._beats: list[_Beat] = []
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises StorageError if the database is not of this program's version."""
+        """Until SIGTERM or SIGINT.
+
+        Raises StorageError if the database is not of this program's version, or others may read it.
+        """
         self._app.storage.require_schema()
+        require_private(self._app.storage.engine)
         self._app.clinic, self._app.dispatcher  # noqa: B018  every fault of the files shows now, not at the first tick
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)

@@ -24,6 +24,7 @@ from followup.errors import DeliveryError, FaultsError, FollowupError, StorageEr
 from followup.messages import MessageLibrary, Severity
 from followup.storage import health
 from followup.storage.engine import sqlite_path
+from followup.storage.modes import open_to_others
 from followup.storage.switches import Switch
 
 FILES = FaultsError.exit_code
@@ -34,7 +35,6 @@ LEAST_SPACE = 200_000_000
 MOST_SKEW = timedelta(seconds=30)
 """A clock further off sends too early, too late, or misjudges what a provider did."""
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 PATIENCE = 10
@@ -86,21 +86,19 @@ def examine(app: App, *, offline: bool) -> Iterator[Finding]:
 
 def _permissions(app: App) -> Iterator[Finding]:
     """Others on this machine must neither read the database nor change what is configured."""
-    changed = [path for path in (app.config.path.parent, app.config.path) if _mode(path) & _WRITTEN_BY_OTHERS]
-    read = [path for path in _database_files(app) if _mode(path) & _OTHERS]
+    changed = [path for path in _kept_from_others(app) if path.stat().st_mode & _WRITTEN_BY_OTHERS]
+    read = open_to_others(app.storage.engine)
     yield from (fault("permissions", f"others can change {p}; run: chmod go-w {p}", FILES) for p in changed)
     yield from (fault("permissions", f"others can read {p}; run: chmod 600 {p}", FILES) for p in read)
     if not changed and not read:
         yield ok("permissions", "only the owner reads the secrets and the database")
 
 
-def _mode(path: Path) -> int:
-    return path.stat().st_mode
-
-
-def _database_files(app: App) -> list[Path]:
-    path = sqlite_path(app.storage.engine)
-    return sorted(path.parent.glob(f"{path.name}*")) if path else []
+def _kept_from_others(app: App) -> list[Path]:
+    """Whoever writes into the database's folder could put another database, or another lock, in its place."""
+    database = sqlite_path(app.storage.engine)
+    folders = {app.config.path.parent} | ({database.parent} if database and database.parent.is_dir() else set())
+    return [*sorted(folders), app.config.path]
 
 
 def _database(app: App) -> Generator[Finding, None, bool]:
