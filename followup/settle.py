@@ -40,7 +40,9 @@ def rescue(storage: Storage, clinic: Clinic, owner: Owner, now: datetime) -> int
     if not owner.acquire():
         return 0
     with storage.transaction() as tx:
-        return doubt(tx, clinic, tx.sending.orphans(owner.living(tx.sending.owners())), now)
+        # The dead are named, not the living: one that began to send since we looked is neither.
+        seen = tx.sending.owners()
+        return doubt(tx, clinic, tx.sending.orphans(seen - owner.living(seen)), now)
 
 
 def settle(

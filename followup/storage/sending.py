@@ -187,9 +187,9 @@ class Sending:
         query = select(messages.c.owner).where(IN_HAND).distinct()
         return set(self._connection.scalars(query))
 
-    def orphans(self, living: Collection[str]) -> list[Entry]:
-        """Rows that say `sending` and whose owner no longer lives."""
-        query = select(messages).where(IN_HAND, messages.c.owner.not_in(living))
+    def orphans(self, dead: Collection[str]) -> list[Entry]:
+        """Rows that say `sending` and were claimed by one of these owners, who live no more."""
+        query = select(messages).where(IN_HAND, messages.c.owner.in_(dead))
         return entries(self._connection, query.with_for_update(skip_locked=True))
 
     def doubt(self, orphans: Sequence[Entry], now: datetime) -> set[int]:

@@ -95,7 +95,7 @@ def test_an_answer_that_comes_after_the_row_was_given_up_for_doubt_is_adopted(st
         assert entry is not None
         claim = claim_of(entry)
         tx.sending.claim([claim], "one", NOW)
-        assert tx.sending.doubt(tx.sending.orphans(()), NOW) == {message}
+        assert tx.sending.doubt(tx.sending.orphans({"one"}), NOW) == {message}
         assert tx.sending.record([(claim, Outcome(Status.RETRY_WAIT))], NOW) == set()
         assert tx.sending.record([(claim, accepted("SM1"))], NOW) == {message}
         found = tx.outbox.get(message)
