@@ -120,15 +120,24 @@ def _json(claim: Claim) -> dict[str, object]:
 @click.command()
 @pass_desk
 def migrate(desk: Desk) -> None:
-    """Bring the database to this program's version; makes it if there is none."""
+    """Bring the database to this program's version; makes it if there is none.
+
+    A daemon that runs claims nothing meanwhile; what it is sending just now is waited for, a minute at most.
+    """
     from followup.app import build_app
+    from followup.storage import maintenance
 
     app = build_app(Path(desk.config) if desk.config else None)
     try:
-        before, after = app.storage.migrate()
+        before, after = maintenance.migrate(app.storage, app.clock, _waiting, desk.by)
     finally:
         app.close()
     if before == after:
         screen.say(f"The database is of version {after} already.")
     else:
         screen.say(f"The database went from version {before or 'none'} to {after}.", "green")
+        screen.say("A daemon that still runs sends nothing more: start it anew.")
+
+
+def _waiting(count: int) -> None:
+    screen.say(f"Waiting for {count} messages that are being sent; nothing new is begun.")

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from sqlalchemy.exc import ArgumentError
 
 from followup.errors import StorageError
+from followup.storage.faults import LOST, name_of
 
 BUSY_SECONDS = 10
 """How long a writer waits for another before it gives up."""
@@ -67,7 +68,25 @@ def _sqlite(url: str, database: str | None) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args=settings)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _look_anew)
     return engine
+
+
+def less_patient(engine: Engine, seconds: float) -> Engine:
+    """A second engine on the same SQLite file, whose writers wait no longer than this for others."""
+    other = _sqlite(engine.url.render_as_string(hide_password=False), engine.url.database)
+    event.listen(other, "connect", partial(_wait_no_longer, seconds))
+    return other
+
+
+def _wait_no_longer(seconds: float, connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}").close()
+
+
+def _look_anew(context: ExceptionContext) -> None:
+    """After such a fault every kept connection is closed: one opened while it lasted would never see it mended."""
+    if name_of(context.original_exception).startswith(LOST):
+        context.is_disconnect = True
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from followup.care.people import ChannelName
+from followup.storage.faults import CorruptStorageError, explained
 from followup.storage.tables import WAITING, messages, procedures
 
 
@@ -15,7 +17,18 @@ def sound(connection: Connection) -> bool:
     """Whether the file is undamaged as far as SQLite can tell quickly; PostgreSQL looks after its own pages."""
     if connection.dialect.name != "sqlite":
         return True
-    return bool(connection.scalar(text("PRAGMA quick_check(1)")) == "ok")
+    try:
+        return bool(connection.scalar(text("PRAGMA quick_check(1)")) == "ok")
+    except DBAPIError as error:
+        if isinstance(explained(error), CorruptStorageError):
+            return False
+        raise
+
+
+def require_sound(connection: Connection) -> None:
+    """Raises CorruptStorageError, in one line, if the file is damaged."""
+    if not sound(connection):
+        raise CorruptStorageError("the database is damaged; stop the daemon and restore a backup")
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -5,6 +5,7 @@ Alembic takes a third of a second to import: only what moves the schema does so,
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+class OtherSchemaError(StorageError):
+    """The database is empty, or of another version than this program."""
+
+
+@cache
 def newest() -> str:
-    """The version this program was written for: migrations are numbered, and each follows the one before."""
+    """The version this program was written for: migrations are numbered, and each follows the one before.
+
+    Looked up once: a process stays what it is when its program's files are replaced by newer ones.
+    """
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
@@ -59,10 +68,12 @@ def downgrade(connection: Connection, revision: str = "base") -> None:
 
 
 def require(connection: Connection) -> None:
-    """Raises StorageError, in one line, unless the database is of this program's version."""
+    """Raises OtherSchemaError, in one line, unless the database is of this program's version."""
     found, wanted = present(connection), newest()
     if found == wanted:
         return
     if found is None:
-        raise StorageError("the database is empty: run `followup migrate`")
-    raise StorageError(f"the database is of version {found}, this program needs {wanted}: run `followup migrate`")
+        raise OtherSchemaError("the database is empty: run `followup migrate`")
+    raise OtherSchemaError(
+        f"the database is of version {found}, this program needs {wanted}: run `followup migrate`"
+    )

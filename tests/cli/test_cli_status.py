@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
 from cli_clinic import OperatorDesk, SandboxClinic
 
 from followup.app import build_app
+from followup.care.breaker import Breaker, BreakerState
+from followup.care.people import ChannelName
 from followup.care.task import TaskKind, new_task
 from followup.clock import SystemClock
+from followup.storage.breakers import Sender
 from followup.storage.switches import Switch
 
 
@@ -107,3 +115,95 @@ def test_unpausing_closes_the_task_about_the_sender_and_says_who_did_it(sandbox_
         assert tx.tasks.open_tasks() == []
         assert tx.tasks.get(1).closed_by == "ann"
     app.close()
+
+
+def set_switch(desk: OperatorDesk, switch: Switch, value: str = "") -> None:
+    """As a daemon or a migration leaves it."""
+    app = build_app(desk.config)
+    with app.storage.transaction() as tx:
+        tx.switches.set(switch, value, app.clock.utc(), "followup")
+    app.close()
+
+
+def database(desk: OperatorDesk) -> Path:
+    return desk.folder / "followup.db"
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "said"),
+    [
+        (Switch.MAINTENANCE, "9999", "being migrated"),
+        (Switch.CLOCK, "stepped", "the clock was set"),
+        (Switch.BACKLOG, "", "held back"),
+        (Switch.TICKED, "other_schema", "of another version than the daemon"),
+        (Switch.TICKED, "no_space", "nearly full"),
+    ],
+)
+def test_it_says_what_the_daemon_waits_for(
+    sandbox_clinic: SandboxClinic, switch: Switch, value: str, said: str
+) -> None:
+    set_switch(sandbox_clinic, switch, value)
+    result = sandbox_clinic.run("status")
+    assert result.exit_code == 1
+    assert sum(said in line for line in result.stdout.splitlines()) == 1
+
+
+def test_a_sender_that_failed_turns_it_red_with_its_code_and_since_when(sandbox_clinic: SandboxClinic) -> None:
+    app = build_app(sandbox_clinic.config)
+    now = app.clock.utc().replace(microsecond=0)
+    open_since = Breaker(64, BreakerState.OPEN, "20003", now, now)
+    with app.storage.transaction() as tx:
+        tx.breakers.write(Sender(ChannelName.SMS, "AC1@localhost"), open_since, now)
+    app.close()
+    told = sandbox_clinic.told("status")
+    (sender,) = told["senders"]
+    assert (sender["channel"], sender["code"], sender["since"]) == ("sms", "20003", now.isoformat())
+    assert [line for line in told["red"] if "20003" in line]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "said"),
+    [
+        ("UPDATE alembic_version SET version_num = '0001'", "other_schema", "followup migrate"),
+        ("DROP TABLE alembic_version", "other_schema", "empty"),
+    ],
+)
+def test_a_database_of_another_version_is_red_in_one_line(
+    sandbox_clinic: SandboxClinic, spoil: str, code: str, said: str
+) -> None:
+    with closing(sqlite3.connect(database(sandbox_clinic), isolation_level=None)) as outsider:
+        outsider.execute(spoil)
+    told = sandbox_clinic.told("status")
+    assert [one["code"] for one in told["database"]] == [code]
+    assert said in told["red"][0]
+    assert told["readable"] is False
+    assert sandbox_clinic.run("status").exit_code == 1
+
+
+def test_a_database_that_is_not_there_is_red(sandbox_clinic: SandboxClinic) -> None:
+    database(sandbox_clinic).unlink()
+    result = sandbox_clinic.run("status")
+    assert result.exit_code == 1
+    assert "followup migrate" in result.stdout
+
+
+def test_a_file_that_is_no_database_is_red_and_is_left_as_it_is(sandbox_clinic: SandboxClinic) -> None:
+    for beside in ("-wal", "-shm"):
+        (sandbox_clinic.folder / f"followup.db{beside}").unlink(missing_ok=True)
+    database(sandbox_clinic).write_bytes(b"not a database" * 1000)
+    told = sandbox_clinic.told("status")
+    assert [one["code"] for one in told["database"]] == ["corrupt"]
+    assert "restore a backup" in told["red"][0]
+    assert database(sandbox_clinic).read_bytes() == b"not a database" * 1000
+
+
+def test_a_daemon_that_holds_the_sending_and_does_not_tick_is_told_from_one_that_is_gone(
+    sandbox_clinic: SandboxClinic,
+) -> None:
+    app = build_app(sandbox_clinic.config)
+    assert app.owner.acquire()
+    held = sandbox_clinic.told("status")["red"]
+    app.close()
+    gone = sandbox_clinic.told("status")["red"]
+    assert "its rounds are not done" in held[0]
+    assert "does not run" in gone[0]

@@ -97,7 +97,9 @@ class Apart:
         return made[0]
 
     def close(self) -> None:
-        _ip("netns", "del", self.name)  # the cable goes with it
+        with suppress(subprocess.CalledProcessError):  # it was never laid
+            _ip("link", "del", self._near)  # by itself it would go a moment after the name space
+        _ip("netns", "del", self.name)
 
 
 def _ip(*words: str) -> str:

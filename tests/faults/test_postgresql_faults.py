@@ -87,7 +87,8 @@ def _far_away(url: str, folder: Path) -> Iterator[tuple[Apart, Front, Path]]:
     try:
         entered = far.__enter__()
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"a cable to cut needs `ip` and the right to make a name space: {error}")
+        said = getattr(error, "stderr", "")
+        pytest.skip(f"a cable to cut needs `ip` and the right to make a name space: {error} {said}")
     try:
         yield entered
     finally:
