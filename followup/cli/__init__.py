@@ -117,8 +117,10 @@ def followup(ctx: click.Context, config: str | None, by: str | None) -> None:
     """
     import zoneinfo
 
+    from followup import log
     from followup.cli.desk import Desk
 
+    log.hide_values()
     # The time zones of the tzdata package, whose version is known, and not whatever the machine happens to hold.
     zoneinfo.reset_tzpath(to=())
     ctx.obj = Desk(config, by)
