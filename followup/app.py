@@ -16,12 +16,14 @@ from followup.config import Config, find_config, load_config
 from followup.messages import ClinicWords, MessageLibrary, find_messages_folder
 from followup.replan import Clinic
 from followup.storage import Sealer, Storage
+from followup.storage.generation import mark_path
 from followup.storage.owner import Owner, owner_of
 from followup.timekeeping import Timekeeper
 
 if TYPE_CHECKING:
     from followup.channels.slots import Slots
     from followup.dispatch import Dispatcher
+    from followup.generation import Keeper
     from followup.senders import Senders
 
 
@@ -116,6 +118,13 @@ class App:
     @cached_property
     def timekeeper(self) -> Timekeeper:
         return Timekeeper(self.clock)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        from followup.generation import Keeper  # noqa: PLC0415  only what sends needs it
+
+        mark = mark_path(self.storage.engine, self.config.path)
+        return Keeper(self.storage, self.clinic, self.library, self.owner, mark)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:

@@ -18,8 +18,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from followup import log
 from followup.app import App
 from followup.care.people import ChannelName
-from followup.errors import BusyError
+from followup.errors import BusyError, StorageError
 from followup.rounds import Rounds
+from followup.storage import guard
+from followup.storage.faults import FATAL
 from followup.storage.modes import require_private
 
 STAND_BY = 1
@@ -50,11 +52,13 @@ class Daemon:
         self._stop = threading.Event()
         self._rounds = Rounds(app, self._stop)
         self._beats: list[_Beat] = []
+        self._broken: StorageError | None = None
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT.
 
-        Raises StorageError if the database is not of this program's version, or others may read it.
+        Raises StorageError if the database is not of this program's version, if others may read it, if it is
+        damaged, or if its disk has failed.
         """
         self._app.storage.require_schema()
         require_private(self._app.storage.engine)
@@ -62,9 +66,32 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         log.event("started", owner=self._app.owner.name)
-        if self._wait_for_ownership():
+        if self._wait_for_ownership() and self._begin():
             self._keep_time()
         log.event("stopped", owner=self._app.owner.name)
+        if self._broken is not None:
+            raise self._broken
+
+    def _begin(self) -> bool:
+        """Wait until the database can be written to, however long; False if we are told to stop before.
+
+        After an unclean stop the file is looked through first: raises CorruptStorageError if it is damaged.
+        """
+        while not self._stop.is_set():
+            try:
+                with self._app.storage.transaction() as tx:
+                    unclean = guard.begun(tx, self._app.owner.name, self._app.clock.utc())
+            except FATAL:
+                raise
+            except StorageError as error:
+                log.fault("waiting for the database", error)
+                self._stop.wait(STAND_BY)
+                continue
+            if unclean:
+                log.event("the last daemon did not end as it should")
+            self._guarded("begin", self._rounds.begin)
+            return True
+        return False
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._stop.set()
@@ -81,7 +108,6 @@ class Daemon:
         return not self._stop.is_set()
 
     def _keep_time(self) -> None:
-        self._guarded("begin", self._rounds.begin)
         scheduler = BackgroundScheduler(
             timezone="UTC",
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -95,6 +121,11 @@ class Daemon:
         for slots in self._app.slots.values():
             slots.close()
         scheduler.shutdown(wait=True)
+        self._guarded("end", self._end)
+
+    def _end(self) -> None:
+        with self._app.storage.transaction() as tx:
+            guard.ended(tx, self._app.owner.name)
 
     def _schedule(self) -> list[tuple[Callable[[], None], float]]:
         """Every round and its interval in seconds."""
@@ -107,6 +138,8 @@ class Daemon:
             (rounds.watch_clock, every.tick_seconds),
             (rounds.settle, 30),
             (rounds.rescue, 60),
+            (rounds.keep_generation, 60),
+            (rounds.let_go, 60),
             (rounds.sweep, 900),
             (rounds.ask_home, 900),
         ]
@@ -139,5 +172,9 @@ class Daemon:
             round_()
         except BusyError as error:
             log.fault("skipped", error, job=name)
+        except FATAL as error:
+            log.fault("cannot go on", error, job=name)
+            self._broken = error
+            self._stop.set()
         except Exception as error:  # noqa: BLE001  the metronome must not stop; the fault is logged and shown
             log.fault("failed", error, job=name)

@@ -32,6 +32,7 @@ from followup.replan import Clinic, replan_stale
 from followup.senders import Senders
 from followup.storage import Storage, Transaction
 from followup.storage.faults import RefusedStatementError
+from followup.storage.guard import refusal
 from followup.storage.outbox_rows import Claim, Entry
 from followup.storage.owner import Owner
 from followup.timekeeping import Timekeeper
@@ -150,7 +151,9 @@ class Dispatcher:
 
     def _room(self, tx: Transaction, channel: ChannelName, now: datetime) -> int:
         """How many messages may be claimed: none while a person, a breaker, the clock or the disk forbids it."""
-        if channel in tx.switches.paused_channels() or not self.timekeeper.look().trusted:
+        if refusal(tx, now) is not None or not self.timekeeper.look().trusted:
+            return 0
+        if channel in tx.switches.paused_channels():
             return 0
         return self.senders.room(tx, channel, now)
 

@@ -9,21 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from followup import dead_man, log, receipts, settle, worklist
+from followup import backlog, dead_man, log, receipts, settle, worklist
 from followup.app import App
+from followup.care.backlog import LONG_ABSENCE
 from followup.care.clock_guard import ClockGuard, Suspicion
 from followup.care.people import ChannelName
 from followup.care.task import TaskKind, new_task
 from followup.dispatch import Tally
-from followup.errors import DeliveryError
+from followup.errors import BusyError, DeliveryError
 from followup.replan import PROGRAM
 from followup.storage import Transaction
+from followup.storage.guard import refusal
 from followup.storage.switches import Switch
-
-LONG_ABSENCE = timedelta(hours=1)
-"""After so long without a round, what is overdue is not sent in one wave (RELIABILITY.md, T11)."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,31 @@ class Rounds:
         app.timekeeper.start(last, long_absent=absent or suspected)
         self._ask_time()
         self._tell_of_clock(app.timekeeper.look())
+        self._take_stock()
+
+    def _take_stock(self) -> None:
+        """What an old copy, a dead process and a long absence have left, in this order; then what still holds."""
+        self.keep_generation()
         self.rescue()
+        backlog.take_stock(self.app.storage, self.app.owner, self.app.clock.utc())
+        self.let_go()
+
+    def keep_generation(self) -> None:
+        """Notice an old copy of the database, and raise its mark."""
+        try:
+            self.app.keeper.keep(self.app.clock.utc())
+        except BusyError as error:
+            log.fault("skipped", error, job="keep_generation")
+
+    def let_go(self) -> None:
+        """What an outage held back and is still true gets its turn, by a clock that is believed."""
+        app = self.app
+        if app.timekeeper.look().trusted:
+            backlog.let_go(app.storage, app.clinic, app.owner, app.clock.utc())
 
     def once(self) -> None:
         """Every round, one after the other, as often as there is something to send."""
-        self.rescue()
+        self._take_stock()
         self.app.dispatcher.tick()
         self.close_questions()
         self.poll()
@@ -61,16 +79,20 @@ class Rounds:
         app, tally = self.app, Tally()
         if not app.owner.acquire():
             return
+        backlog.take_stock(app.storage, app.owner, app.clock.utc())
         if not app.dispatcher.idle():
             app.dispatcher.sweep(tally)
         with app.storage.transaction() as tx:
-            tx.switches.set(Switch.TICKED, "", app.clock.utc(), PROGRAM)
+            now = app.clock.utc()
+            # `status` shows what this process refuses, which another of the newer version cannot judge.
+            tx.switches.set(Switch.TICKED, refusal(tx, now) or "", now, PROGRAM)
         _log_tally("tick", tally)
         if url := app.config.daemon.ping_url:
             dead_man.ping(url)
 
     def drain(self, channel: ChannelName) -> None:
         """All that may go now by one channel."""
+        backlog.take_stock(self.app.storage, self.app.owner, self.app.clock.utc())
         tally, more = Tally(), not self.app.dispatcher.idle()
         while more and not self.stopping.is_set():
             more = self.app.dispatcher.drain(channel, tally)

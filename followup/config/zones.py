@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import zoneinfo
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from zoneinfo import TZPATH, ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from followup.errors import InputError
 
@@ -43,7 +44,7 @@ def rules_in_use() -> str:
 
 def _rules(name: str) -> bytes:
     """Found where `zoneinfo` finds them: on the system's path first, else in the package `tzdata`."""
-    for folder in TZPATH:
+    for folder in zoneinfo.TZPATH:  # asked each time: the command line resets it
         path = Path(folder, name)
         if path.is_file():
             return path.read_bytes()
