@@ -1,7 +1,10 @@
 # The one door to lint, types, architecture and tests.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check lint types architecture test
+# How long `make torture` goes on, in seconds.
+TORTURE ?= 3600
+
+.PHONY: check lint types architecture test torture
 
 check: lint types architecture
 
@@ -17,3 +20,11 @@ architecture:
 
 test:
 	$(PYTHON) -m pytest
+
+# The fault tests with bigger numbers, over and over until the time is up; every pass ends with its table.
+torture:
+	FOLLOWUP_KILLS=2000 FOLLOWUP_CUTS=2000 FOLLOWUP_PG_FAULTS=40 FOLLOWUP_LOCKED_SECONDS=60 \
+	FOLLOWUP_MACHINE_EXAMPLES=500 FOLLOWUP_MACHINE_STEPS=50 \
+	sh -c 'end=$$(($$(date +%s) + $(TORTURE))); while :; do \
+	  $(PYTHON) -m pytest tests/faults --timeout 7200 || exit 1; \
+	  [ $$(date +%s) -lt $$end ] || exit 0; done'

@@ -259,8 +259,14 @@ def test_killed_at_every_point_nothing_is_lost_and_nothing_doubled(
     )
     assert lost(world, rows) == []
     assert set(mails.values()) <= {1, 2}
-    if not lying:
+    if lying:
+        assert len(texts) <= sum(row.doubts > 0 and _critical(world, row) for row in rows)
+    else:
         assert texts == []
+
+
+def _critical(world: World, row: Entry) -> bool:
+    return world.clinic.practice.plans["kyphoplasty"].step(row.step).critical
 
 
 def _is_explained(world: World, rows: list[Entry]) -> None:
