@@ -79,7 +79,6 @@ def mails() -> Iterator[Stage]:
                 n, 1, ChannelName.EMAIL, "p@example.org", Text(f"Words {n}", "A word", "<p>Words</p>"), f"r{n}"
             ),
             post.accepted,
-            b"\r\n.\r\n",
         )
 
 
