@@ -64,8 +64,10 @@ def _live(app: App, channel: ChannelName) -> None:
             return
         time.sleep(0.01)
     rounds = Rounds(app)
+    rounds.keep_generation()
     rounds.rescue()
     rounds.tick()
+    rounds.let_go()
     rounds.drain(channel)
     rounds.settle()
     rounds.poll()

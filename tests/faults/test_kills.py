@@ -39,6 +39,9 @@ LATEST = 0.08
 IN_FLIGHT = 2
 """Few at once, so that one kill leaves little in doubt and many kills find something to kill."""
 
+LAST_HOUR = 17
+"""After it the next day is waited for: two hours are needed for settling before the window closes."""
+
 PATIENTS = 6
 """So many more are enrolled whenever nothing was left to kill anybody for."""
 
@@ -177,9 +180,19 @@ def kill_and_kill_again(
         idle = idle + 1 if executioner.killed == before else 0
         world.clock.advance(timedelta(minutes=chance.dice.choice([0, 1, 5])))
         if idle >= 2:
-            world.clock.move_to(next_morning(world))
             enroll_more(world, patients)
             idle = 0
+        if world.clock.utc().astimezone(world.clinic.practice.zone).hour >= LAST_HOUR:
+            through_the_night(world, nursery)
+
+
+def through_the_night(world: World, nursery: Nursery) -> None:
+    """The daemon goes on with its rounds, so that the morning does not find it long absent."""
+    morning = next_morning(world)
+    while world.clock.utc() < morning:
+        world.clock.move_to(min(morning, world.clock.utc() + timedelta(minutes=50)))
+        nursery.run(world.clock.utc(), ChannelName.SMS)
+        nursery.wait()
 
 
 def next_morning(world: World) -> datetime:
