@@ -140,6 +140,7 @@ class Daemon:
             (rounds.rescue, 60),
             (rounds.keep_generation, 60),
             (rounds.let_go, 60),
+            (rounds.seal, 60),
             (rounds.sweep, 900),
             (rounds.ask_home, 900),
         ]

@@ -73,6 +73,7 @@ class Rounds:
         self.poll()
         self.settle()
         self.ask_home()
+        self.seal()
 
     def tick(self) -> None:
         """Timelines brought up to date, what is past its time ended; then the world is told that we live."""
@@ -97,6 +98,16 @@ class Rounds:
         while more and not self.stopping.is_set():
             more = self.app.dispatcher.drain(channel, tally)
         _log_tally("sent", tally, channel=channel.value)
+
+    def seal(self) -> None:
+        """Put new lines of the trail under a seal; its head is logged, for those who keep logs elsewhere."""
+        app = self.app
+        if app.owner.acquire():
+            with app.storage.transaction() as tx:
+                lines = tx.chain.seal(app.clock.utc())
+                number, head = tx.chain.newest()
+            if lines:
+                log.event("sealed", lines=lines, seal=number, head=head.hex())
 
     def poll(self) -> None:
         """What the provider says became of what it accepted."""

@@ -14,22 +14,48 @@ if TYPE_CHECKING:
     from followup.cli.examine import Finding
 
 
+BREACHED = 1
+
+
 @click.command()
 @click.option("--offline", is_flag=True, help="Do not ask Twilio and the mail server.")
+@click.option("--invariants", is_flag=True, help="Check the database against all that must ever hold of it.")
 @AS_JSON
 @pass_desk
-def doctor(desk: Desk, *, offline: bool, as_json: bool) -> None:
+def doctor(desk: Desk, *, offline: bool, invariants: bool, as_json: bool) -> None:
     """Look at configuration, secrets, database, texts, clock, daemon, Twilio and the mail server.
 
     Nothing is changed or sent. Exit code 0 if nothing is wrong, 5 for faults in files, 6 for the database,
     1 for anything else.
     """
+    if invariants:
+        _invariants(desk, as_json=as_json)
+        return
     found = _look(desk, offline=offline)
     if as_json:
         print_json([{"about": f.about, "state": f.state.value, "said": f.said} for f in found])
     else:
         _print(found)
     click.get_current_context().exit(_worst(found))
+
+
+def _invariants(desk: Desk, *, as_json: bool) -> None:
+    """A line for each: it holds, its breaches, or the test that shows what no database can."""
+    from followup.cli import screen
+    from followup.storage.invariants import ELSEWHERE, breaches
+
+    with desk.app.storage.reading() as tx:
+        found = breaches(tx, desk.app.clinic.practice, desk.now)
+    if as_json:
+        print_json({"holds": not any(found.values()), "breaches": found, "shown_by": ELSEWHERE})
+    else:
+        for name, sentences in found.items():
+            screen.say(f"{'BREACH' if sentences else 'holds':<8}{name}", "bold red" if sentences else "green")
+            for sentence in sentences:
+                screen.say(f"        {sentence}", "red")
+        for name, test in ELSEWHERE.items():
+            screen.say(f"{'test':<8}{name}: {test}", "dim")
+    click.get_current_context().exit(BREACHED if any(found.values()) else 0)
 
 
 def _look(desk: Desk, *, offline: bool) -> list[Finding]:

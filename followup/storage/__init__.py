@@ -15,6 +15,7 @@ from followup.storage.agreements import Agreements
 from followup.storage.audit import Audit
 from followup.storage.backlog import Backlog
 from followup.storage.breakers import Breakers
+from followup.storage.chain import Chain
 from followup.storage.doubts import Doubts
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
 from followup.storage.faults import translated
@@ -67,6 +68,10 @@ class Transaction:
     @cached_property
     def breakers(self) -> Breakers:
         return Breakers(self.connection)
+
+    @cached_property
+    def chain(self) -> Chain:
+        return Chain(self.connection, self.sealer)
 
     @cached_property
     def inbox(self) -> Inbox:
