@@ -142,6 +142,7 @@ class Daemon:
             (rounds.let_go, 60),
             (rounds.seal, 60),
             (rounds.sweep, 900),
+            (rounds.audit_ledger, 900),
             (rounds.ask_home, 900),
         ]
 

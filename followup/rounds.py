@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from followup import backlog, dead_man, log, receipts, settle, worklist
+from followup import backlog, dead_man, ledger_audit, log, receipts, settle, worklist
 from followup.app import App
 from followup.care.backlog import LONG_ABSENCE
 from followup.care.clock_guard import ClockGuard, Suspicion
@@ -22,6 +23,9 @@ from followup.replan import PROGRAM
 from followup.storage import Transaction
 from followup.storage.guard import refusal
 from followup.storage.switches import Switch
+
+AUDITED_FROM = 12
+"""The hour (UTC) from which yesterday's list is complete: Twilio queues for ten hours at the most."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,24 @@ class Rounds:
                 number, head = tx.chain.newest()
             if lines:
                 log.event("sealed", lines=lines, seal=number, head=head.hex())
+
+    def audit_ledger(self) -> None:
+        """Yesterday by the provider's list, once a day; whoever has done it has noted the day."""
+        app, now = self.app, self.app.clock.utc()
+        day = now.date() - timedelta(days=1)
+        with app.storage.reading() as tx:
+            done = tx.switches.get(Switch.LEDGER_AUDITED)
+        if not app.owner.acquire() or (done and done.value == day.isoformat()) or now.hour < AUDITED_FROM:
+            return
+        for ledger in app.ledgers.values():
+            try:
+                found = ledger_audit.audit(app.storage, app.clinic, ledger, day, now)
+            except DeliveryError as error:
+                log.fault("cannot audit", error)
+                return
+            log.event("ledger audited", listed=found.listed, differs=bool(found))
+        with app.storage.transaction() as tx:
+            tx.switches.set(Switch.LEDGER_AUDITED, day.isoformat(), now, PROGRAM)
 
     def poll(self) -> None:
         """What the provider says became of what it accepted."""

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from followup.care.delivery import Status
 from followup.care.local_time import local_day
+from followup.care.message import LEAST_ROOM
 from followup.care.pain import WORST, Thresholds, assess
 from followup.care.people import ChannelName, Patient, Procedure, Role, Stay
 from followup.care.rows import perhaps_said
@@ -48,6 +50,32 @@ def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime,
             tx.tracking.arrived(entry, now)
     tx.audit.write(now, by, "task done", patient_id=task.patient_id, detail=f"task={number} kind={task.kind}")
     return None if task.patient_id is None else replan(tx, clinic, task.patient_id, now, by)
+
+
+def retry(tx: Transaction, clinic: Clinic, patient_id: int, step: str, now: datetime, by: str) -> int:
+    """A person has checked that a step did not arrive: what failed, or stayed unresolved, goes again; how many.
+
+    RefusedError if there is nothing of the kind that still holds. The tasks about it are closed with it.
+    """
+    found = [
+        entry
+        for entry in tx.outbox.of_patients([patient_id], lock=True).get(patient_id, [])
+        if entry.step == step and entry.status in (Status.UNRESOLVED, Status.FAILED)
+    ]
+    valid = [entry for entry in found if now + LEAST_ROOM <= entry.valid_until]
+    if not valid:
+        raise RefusedError("nothing of this step failed, or stayed unresolved, that still holds")
+    for entry in valid:
+        tx.tracking.allow_again(entry, now)
+        tx.audit.write(now, by, "retry", patient_id=patient_id, message_id=entry.id, detail=f"was={entry.status}")
+        for task in tx.tasks.of_message(entry.id):
+            if task.closed_at is None:
+                tx.tasks.close(task.number, now, by)
+    replan(tx, clinic, patient_id, now, by)
+    going = [e for e in valid if (row := tx.outbox.get(e.id)) and row.status is Status.PLANNED]
+    if not going:
+        raise RefusedError("the facts do not ask for it any more, or it went by another channel")
+    return len(going)
 
 
 def _require_no_open_date(tx: Transaction, task: Task) -> None:

@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "undo": ("change:undo", "Take back a patient's latest change."),
         "answer": ("tasks:answer", "Record a pain score said on the phone."),
         "tasks": ("tasks:tasks", "What waits for a person."),
+        "retry": ("retry:retry", "Send a message again that a person has checked."),
         "patients": ("show:patients", "All patients, or those found."),
     },
     "Plans": {
@@ -41,6 +42,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "pause": ("pause:pause", "Send nothing, or nothing by one channel."),
         "unpause": ("pause:unpause", "Send again."),
         "backlog": ("backlog:backlog", "What waits after an outage, and letting it go."),
+        "audit": ("audit:audit", "The provider's list against ours."),
         "send-test": ("send_test:send_test", "A test message to a number or address of the staff."),
         "migrate": ("run:migrate", "Bring the database to this program's version."),
         "live": ("live:live", "The checklist that ends the trial."),

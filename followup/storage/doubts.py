@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -12,10 +12,12 @@ from sqlalchemy import Connection, func, select, update
 from followup.care.attempt import Listed
 from followup.care.delivery import Mover, Status
 from followup.care.doubt import Doubt, LookAgain
-from followup.care.message import Priority
+from followup.care.message import Priority, Text
+from followup.care.people import ChannelName
 from followup.care.reason import Reason
+from followup.storage.agreements import Agreements
 from followup.storage.moves import swap
-from followup.storage.outbox_rows import Entry, entries, unpacked
+from followup.storage.outbox_rows import Entry, entries, packed, unpacked
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import IN_HAND, attempts, messages
 
@@ -82,6 +84,22 @@ class Doubts:
         """Those of the ids that belong to a message of ours."""
         query = select(messages.c.provider_id).where(messages.c.provider_id.in_(provider_ids))
         return set(self._connection.scalars(query))
+
+    def with_words(self, channel: ChannelName, address: str, words: str) -> list[Entry]:
+        """Our messages to an address of which some attempt had exactly these words."""
+        to = Agreements(self._connection, self._sealer).index_of(channel, address)
+        same = self._sealer.index("words", packed(Text(words)))
+        spoken = select(attempts.c.message_id).where(attempts.c.words_hash == same)
+        query = select(messages).where(messages.c.address_index == to, messages.c.id.in_(spoken))
+        return entries(self._connection, query.order_by(messages.c.id))
+
+    def taken_on(self, day: date, channel: ChannelName) -> list[Entry]:
+        """Messages that the provider took on one day (UTC), by our record."""
+        start = datetime.combine(day, time.min, UTC)
+        m = messages.c
+        mine = (m.channel == channel, m.provider_id.is_not(None))
+        query = select(messages).where(*mine, m.sent_at >= start, m.sent_at < start + timedelta(days=1))
+        return entries(self._connection, query)
 
     def on_its_way(self, entry: Entry) -> bool:
         """Whether another message to the same number is being sent: its id is not known yet."""

@@ -25,6 +25,7 @@ class Switch(StrEnum):
     TEST_HEARD = "test_heard"
     AGREEMENTS = "agreements"
     CAMPAIGN = "campaign"
+    LEDGER_AUDITED = "ledger_audited"
     MAINTENANCE = "maintenance"
     RUNNING = "running"
     GENERATION = "generation"
