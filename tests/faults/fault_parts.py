@@ -54,6 +54,14 @@ class DaemonProcess:
         """From within a provider's thread: it does not wait for the end."""
         os.kill(self._process.pid, signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def resume(self) -> None:
+        """After it was stopped."""
+        self._process.send_signal(signal.SIGCONT)
+
     def ended(self) -> int:
         """Its exit code, once it has ended by itself."""
         return self._process.wait(PATIENCE)
