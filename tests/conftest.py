@@ -14,6 +14,8 @@ from world import World, open_world
 
 from followup.storage import Storage
 
+pytest_plugins = ["canaries"]
+
 BOTH = ("sqlite", "postgresql")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 from zoneinfo import ZoneInfo
 
+import canaries
 from databases import outsider
 
 from followup.storage.tables import metadata
@@ -115,6 +116,7 @@ class Clinic:
             timeout=PATIENCE,
             check=False,
         )
+        canaries.hear(said.stderr, f"followup {words[0] if words else ''}")
         return Told(said.returncode, said.stdout, said.stderr)
 
     def says(self, *words: str, typed: str = "") -> str:

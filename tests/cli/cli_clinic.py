@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import canaries
 from click.testing import CliRunner, Result
 
 from followup.app import build_app
@@ -44,7 +45,9 @@ def answers(**other: object) -> dict[str, Any]:
 
 def type_in(*args: str, typed: str = "") -> Result:
     """One command, with what is typed at its prompts."""
-    return CliRunner().invoke(followup, list(args), input=typed)
+    result = CliRunner().invoke(followup, list(args), input=typed)
+    canaries.hear(result.stderr, "a command")
+    return result
 
 
 def as_process(*args: str, typed: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -52,7 +55,9 @@ def as_process(*args: str, typed: str = "", cwd: Path | None = None) -> subproce
     home = {"HOME": str(cwd)} if cwd else {}
     environ = {k: v for k, v in os.environ.items() if not k.startswith("FOLLOWUP_")} | home
     command = [sys.executable, "-m", "followup", *args]
-    return subprocess.run(command, input=typed, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, input=typed, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+    canaries.hear(ended.stderr, "a command")
+    return ended
 
 
 @dataclass

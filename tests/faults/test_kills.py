@@ -24,6 +24,8 @@ from world import World, numbered, person
 
 from followup.care.delivery import NOT_REACHED, ON_THE_WIRE, UNSENT, Status
 from followup.care.people import ChannelName, ConsentTo
+from followup.care.reason import Reason
+from followup.care.task import TaskKind
 from followup.sandbox import SmtpEvent
 from followup.sandbox.twilio_server import Event
 from followup.storage.outbox_rows import Entry
@@ -223,7 +225,8 @@ def lost(world: World, rows: list[Entry]) -> list[Entry]:
     missed = [row for row in rows if row.status in NOT_REACHED]
     with world.app.storage.reading() as tx:
         tasked = {row.patient_id for row in missed if row.patient_id and tx.tasks.of_patient(row.patient_id)}
-    return [row for row in missed if row.patient_id not in tasked]
+        outage = any(task.kind is TaskKind.OUTAGE for task in tx.tasks.open_tasks())
+    return [r for r in missed if r.patient_id not in tasked and not (outage and r.reason is Reason.OUTAGE)]
 
 
 def doubled_texts(world: World, rows: list[Entry]) -> list[str]:
