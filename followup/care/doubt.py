@@ -131,11 +131,16 @@ def settle_doubt(doubt: Doubt, looked: Looked | None, now: datetime) -> Verdict:
         return Adopt(looked.found[0], doubled=len(looked.found) > looked.in_doubt)
     if POLICIES[doubt.kind].repeated_at_once or doubt.channel is ChannelName.EMAIL:
         return _repeated(doubt, now)
-    if now >= doubt.valid_until:
+    if now >= _last_look(doubt):
         return GiveUp()
     if looked is None:
-        return LookAgain(min(now + FIRST_LOOK, doubt.valid_until), doubt.looks, doubt.looked_at)
+        return LookAgain(min(now + FIRST_LOOK, _last_look(doubt)), doubt.looks, doubt.looked_at)
     return _not_found(doubt, now)
+
+
+def _last_look(doubt: Doubt) -> datetime:
+    """Past its end a message is not sent again, and may still be found while a list may lag."""
+    return max(doubt.valid_until, doubt.doubted_at + SETTLING)
 
 
 def _repeated(doubt: Doubt, now: datetime) -> Verdict:
@@ -148,6 +153,6 @@ def _not_found(doubt: Doubt, now: datetime) -> Verdict:
     apart = doubt.looked_at is None or now - doubt.looked_at >= LOOKS_APART
     looks, looked_at = (doubt.looks + 1, now) if apart else (doubt.looks, doubt.looked_at)
     if looks < LEAST_LOOKS or now - doubt.doubted_at < SETTLING:
-        return LookAgain(min(now + LOOKS_APART, doubt.valid_until), looks, looked_at)
+        return LookAgain(min(now + LOOKS_APART, _last_look(doubt)), looks, looked_at)
     may_repeat = doubt.critical and doubt.doubts == 1 and now + LEAST_ROOM <= doubt.valid_until
     return Again(now) if may_repeat else GiveUp()
