@@ -12,6 +12,7 @@ from world import World, numbered, person
 
 from followup.care.delivery import Status
 from followup.care.people import ConsentTo
+from followup.sandbox import Close
 from followup.storage.breakers import GivenUp
 from followup.storage.outbox_rows import Entry
 
@@ -39,6 +40,16 @@ def enroll(world: World, place: int = 0, agreed: Sequence[ConsentTo] = SMS_ONLY,
 
 def wait(world: World, minutes: int, step: int = 5) -> None:
     world.run_until(world.clock.utc() + timedelta(minutes=minutes), timedelta(minutes=step))
+
+
+def in_doubt(world: World) -> int:
+    """A patient whose welcome and, half an hour later, going-home text are both in doubt, taken by Twilio."""
+    world.twilio.next(Close("after accepting"), Close("after accepting"), to=number_of(0))
+    patient = enroll(world, discharged_at=world.clock.utc())
+    wait(world, 30, 30)
+    assert world.row(patient, "welcome").status is Status.IN_DOUBT
+    assert world.row(patient, "going-home").status is Status.IN_DOUBT
+    return patient
 
 
 def given_up(world: World) -> list[GivenUp]:
