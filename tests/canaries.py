@@ -48,8 +48,8 @@ SECRETS = ("keys", "index_key", "twilio_auth_token", "smtp_password", "database_
 FEWEST_LETTERS = 12
 """Of a secret that is searched for: a test's short one may be a word."""
 
-PLANTED = "CANARIES_PLANTED"
-"""Set in the environment of processes in which a test plants a leak to see it found."""
+ON_PURPOSE = "CANARIES_ON_PURPOSE"
+"""Set in the environment of the processes of a test that types or plants a leak on purpose."""
 
 NO_SEARCH = {"PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID"}
 """Variables of pytest's own: a test may be called after what it types."""
@@ -149,16 +149,15 @@ class Watch:
             return
         _, words, _, environ = given
         environ = dict(os.environ if environ is None else environ)
-        if PLANTED not in environ and not _on_purpose():
+        if ON_PURPOSE not in environ:
             line = words if isinstance(words, str) else " ".join(os.fsdecode(word) for word in words)
             self.tell(leaks_of_process(_without_code(line), environ))
 
     def _look(self) -> None:
         """Every process below this one, for as long as it runs."""
         while not self._stop.wait(LOOK_EVERY):
-            if not _on_purpose():
-                for pid in _below(os.getpid()):
-                    self._look_at(pid)
+            for pid in _below(os.getpid()):
+                self._look_at(pid)
 
     def _look_at(self, pid: int) -> None:
         try:
@@ -169,7 +168,7 @@ class Watch:
             return
         state = hash((pid, words))
         environ = dict(v.partition("=")[::2] for v in variables)
-        if state not in self._seen and PLANTED not in environ:
+        if state not in self._seen and ON_PURPOSE not in environ:
             self._seen.add(state)
             self.tell(
                 leaks_of_process(_without_code(words.replace(b"\0", b" ").decode(errors="replace")), environ)
@@ -186,11 +185,6 @@ def _without_code(line: str) -> str:
     return line.partition(" -c ")[0]
 
 
-def _on_purpose() -> bool:
-    current = os.environ.get("PYTEST_CURRENT_TEST", "")
-    return any(name in current.partition("::")[0] for name in TYPED_WRONG)
-
-
 def _below(pid: int) -> Iterator[int]:
     for children in Path("/proc", str(pid), "task").glob("*/children"):
         try:
@@ -199,14 +193,14 @@ def _below(pid: int) -> Iterator[int]:
             continue
         for child in found_:
             yield child
-            if not _is_planted(child):
+            if not _is_on_purpose(child):
                 yield from _below(child)
 
 
-def _is_planted(pid: int) -> bool:
+def _is_on_purpose(pid: int) -> bool:
     """What runs below such a process is searched by its own plugin."""
     try:
-        return f"{PLANTED}=".encode() in Path("/proc", str(pid), "environ").read_bytes()
+        return f"{ON_PURPOSE}=".encode() in Path("/proc", str(pid), "environ").read_bytes()
     except OSError:
         return False
 
@@ -231,10 +225,19 @@ def pytest_configure() -> None:
     WATCH.begin()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What a test starts bears the mark itself: it may still run when the next test does."""
+    if item.path.name in TYPED_WRONG:
+        os.environ[ON_PURPOSE] = item.path.name
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     """When all that a test began has ended, what it left is searched; a leak is the test's own failure."""
     done = yield
+    if os.environ.get(ON_PURPOSE) == item.path.name:
+        del os.environ[ON_PURPOSE]
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     leaks = WATCH.told()
     if isinstance(folder, Path) and folder.is_dir():

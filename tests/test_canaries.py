@@ -112,7 +112,7 @@ def run_of(body: str) -> tuple[int, str]:
             "-c",
             os.devnull,
         ]
-        environ = os.environ | {"PYTHONPATH": str(Path(__file__).parent), canaries.PLANTED: "yes"}
+        environ = os.environ | {"PYTHONPATH": str(Path(__file__).parent), canaries.ON_PURPOSE: "yes"}
         environ.pop("PYTEST_ADDOPTS", None)
         ended = subprocess.run(
             [*command, f"--rootdir={folder}", f"--basetemp={Path(folder, 'made')}", str(source)],

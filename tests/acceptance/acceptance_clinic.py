@@ -99,7 +99,9 @@ class Clinic:
 
     def __post_init__(self) -> None:
         self.sent_before = len(self.sandbox.ask("messages")), len(self.sandbox.ask("mails"))
-        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+        kept = {
+            key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR", canaries.ON_PURPOSE) if key in os.environ
+        }
         self.environ = kept | {"HOME": str(self.folder), "COLUMNS": "300"} | self.environ
 
     # What staff do.

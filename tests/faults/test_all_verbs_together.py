@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from databases import SEALER
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -184,7 +184,8 @@ class AllVerbs(RuleBasedStateMachine):
                     change.move(hand, patient, procedure, procedure.on + timedelta(days=1))
                 case "undo":
                     change.undo(hand, patient.id)
-                    one.silent = self._silence_of(one)
+        if what == "undo":
+            one.silent = self._silence_of(one)
 
     @rule(who=st.integers(0, 2), stops=st.booleans())
     def a_number_stops_or_starts(self, who: int, stops: bool) -> None:  # noqa: FBT001  drawn by Hypothesis
@@ -335,5 +336,6 @@ def test_all_verbs_in_any_order_keep_the_promises() -> None:
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
+            phases=[phase for phase in Phase if phase is not Phase.explain],
         ),
     )
