@@ -19,6 +19,11 @@ pytest_plugins = ["canaries"]
 BOTH = ("sqlite", "postgresql")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice as many as there are processors: half of a test's time is waiting for another process or a second."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 @pytest.fixture(scope="session")
 def _postgresql() -> Iterator[str]:
     """A PostgreSQL database of this worker's own."""

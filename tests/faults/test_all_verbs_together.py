@@ -29,7 +29,7 @@ from world import World, open_world, person
 
 from followup import change, consent, worklist
 from followup.care.attempt import Receipt
-from followup.care.delivery import NOT_REACHED, UNSENT
+from followup.care.delivery import NOT_REACHED, UNSENT, Status
 from followup.care.message import Kind, Message
 from followup.care.pain import Thresholds
 from followup.care.people import ChannelName, ConsentTo
@@ -128,6 +128,7 @@ class AllVerbs(RuleBasedStateMachine):
         shutil.copy(_empty_database(), folder / "followup.db")
         self.world: World = self._stack.enter_context(open_world(folder, f"sqlite:///{folder}/followup.db"))
         self.known: list[Known] = []
+        self._followed: dict[int, tuple[Status, int]] = {}
 
         Rounds(self.world.app).begin()
 
@@ -284,9 +285,11 @@ class AllVerbs(RuleBasedStateMachine):
             for one in self.known:
                 tasked = {task.kind for task in tx.tasks.of_patient(one.patient)}
                 for row in tx.outbox.of_patients([one.patient]).get(one.patient, []):
-                    moves = tx.audit.moves_of(row.id)
-                    assert not moves or moves[-1].target is row.status
-                    assert all(a.target is b.source for a, b in pairwise(moves))
+                    if self._followed.get(row.id) != (row.status, row.revision):
+                        self._followed[row.id] = row.status, row.revision
+                        moves = tx.audit.moves_of(row.id)
+                        assert not moves or moves[-1].target is row.status
+                        assert all(a.target is b.source for a, b in pairwise(moves))
                     if row.status in NOT_REACHED and row.reason is not Reason.TRIAL:
                         assert tasked
 

@@ -36,7 +36,7 @@ from followup.storage.guard import LEAST_FREE
 from followup.storage.switches import Switch
 
 PATIENCE = 60
-LOCKED_SECONDS = int(os.environ.get("FOLLOWUP_LOCKED_SECONDS", "12"))
+LOCKED_SECONDS = int(os.environ.get("FOLLOWUP_LOCKED_SECONDS", "60"))
 """Longer than a writer waits for another, which is 10 s."""
 
 MIB = 1024 * 1024

@@ -48,6 +48,15 @@ def test_the_schema_comes_up_again_after_it_was_taken_down_and_equals_the_tables
         assert compare_metadata(MigrationContext.configure(tx.connection), metadata) == []
 
 
+def test_what_was_committed_is_on_the_disk_and_not_only_on_its_way(sqlite_url: str) -> None:
+    """Each commit waits for the disk (2 is FULL): a claim survives a power cut."""
+    with closing(Storage(sqlite_url, SEALER)) as storage, storage.reading() as tx:
+        found = [
+            tx.connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "journal_mode")
+        ]
+    assert found == [2, "wal"]
+
+
 def test_an_empty_database_is_refused_in_one_line(storage: Storage) -> None:
     with taken_down(storage), pytest.raises(StorageError, match="followup migrate") as refused:
         storage.require_schema()
