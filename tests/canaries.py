@@ -25,12 +25,14 @@ from typing import Any
 import pytest
 
 PEOPLE = ("Ruth", "Miller", "Otto Other", "Otto Berg", "John Baker", "Ines Soto", "Spoilt Zone", "Quillfeather")
-NUMBERS = ("214555", "214556", "214-555", "214 555", "(214) 555", "214.555")
 RECORDS = ("A-1001", "A-1042", "1948-03-07", "1944-05-06")
 TEXTS = ("Lakeside IR", "You will get")
 """The clinic's name stands in every text that is filled in; in a template stands its placeholder."""
 
-CANARIES = (*PEOPLE, *NUMBERS, *RECORDS, *TEXTS)
+CANARIES = (*PEOPLE, *RECORDS, *TEXTS)
+
+NUMBER = re.compile(rb"(?<!\d)1?21455[5-7]\d{4}(?!\d)|214[-. )]{1,2}55[5-7]")
+"""As it is dialled or written; within a longer row of digits it is part of an id."""
 
 AT = b"@example.org"
 ADDRESS = re.compile(rb"[\w.+-]+@example\.org")
@@ -68,6 +70,7 @@ def found(text: str | bytes, more: frozenset[str] = frozenset()) -> list[str]:
     """The canaries in it."""
     content = text.encode(errors="surrogateescape") if isinstance(text, str) else text
     hits = [canary for canary in (*CANARIES, *sorted(more)) if canary.encode() in content]
+    hits += ["a number"] if NUMBER.search(content) else []
     addresses = ADDRESS.findall(content) if AT in content else []
     return hits + (["an address"] if any(not MAIL_ID.fullmatch(a) for a in addresses) else [])
 
@@ -99,7 +102,7 @@ def leaks_of_process(words: str, environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _named(canary: str) -> str:
-    known = canary in CANARIES or canary == "an address"
+    known = canary in CANARIES or canary in {"a number", "an address"}
     return repr(canary) if known else "a secret"
 
 
