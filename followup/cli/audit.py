@@ -9,7 +9,7 @@ import click
 
 from followup.cli import screen
 from followup.cli.desk import AS_JSON, Desk, pass_desk, print_json
-from followup.errors import InputError, NotFoundError
+from followup.errors import DeliveryError, FollowupError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from followup.ledger_audit import Findings
@@ -35,7 +35,10 @@ def ledger(desk: Desk, *, day: str | None, as_json: bool) -> None:
     provider = desk.app.ledgers.get(ChannelName.SMS)
     if provider is None:
         raise NotFoundError("no provider of texts keeps a list that could be asked")
-    found = compare(desk.app.storage, desk.app.clinic, provider, asked, desk.now)
+    try:
+        found = compare(desk.app.storage, desk.app.clinic, provider, asked, desk.now)
+    except DeliveryError as error:
+        raise FollowupError(f"the provider's list cannot be had: {error}; nothing was compared") from error
     if as_json:
         print_json(_told(found))
     else:

@@ -182,6 +182,23 @@ def _explained(example: str) -> set[tuple[str, str]]:
     return found
 
 
+LOGGED = re.compile(r"""(?:log\.(?:event|fault)|_log_tally)\(\s*"([^"]+)\"""")
+OF_OTHERS = re.compile(r"""(?:\bfault\(|_logger\.warning\(|"event": )"([^"]+)\"""")
+"""What `log.py` itself writes for the program's own faults and for libraries."""
+
+
+def test_the_operators_guide_explains_every_log_line_and_no_other() -> None:
+    guide = (ROOT / "docs/guides/operator.md").read_text()
+    table = guide.partition("## Log lines")[2].partition("\n## ")[0]
+    explained = {
+        name for row in re.findall(r"(?m)^\| (`.+?`) \|", table) for name in re.findall(r"`([^`]+)`", row)
+    }
+    sources = (ROOT / "followup").rglob("*.py")
+    logged = {name for path in sources for name in LOGGED.findall(path.read_text())}
+    logged |= set(OF_OTHERS.findall((ROOT / "followup/log.py").read_text()))
+    assert explained == logged
+
+
 def test_the_example_explains_every_setting_in_a_comment_above_it() -> None:
     assert SETTINGS - _explained(EXAMPLE) == set()
 
