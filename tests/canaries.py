@@ -36,9 +36,9 @@ NUMBER = re.compile(rb"(?<!\d)1?21455[5-7]\d{4}(?!\d)|214[-. )]{1,2}55[5-7]")
 
 AT = b"@example.org"
 ADDRESS = re.compile(rb"[\w.+-]+@example\.org")
-MAIL_ID = re.compile(rb"\w*[0-9a-f]{32}@example\.org|[0-9a-f]+@example\.org")
-"""What a mail is called is no address, though the clinic's own domain stands in it; in a page
-of a database that is used again, only its end may be left."""
+MAIL_ID = re.compile(rb"[\w.+-]*[0-9a-f]{4}@example\.org|[0-9a-f]+@example\.org")
+"""What a mail is called is no address, though the clinic's own domain stands in it; where a page of a database is
+used again, only its end may be left, behind a byte of something else."""
 
 LAWFUL = {"config.toml", "config.example.toml", "secrets", "messages", "followup"}
 """What the operator writes: the clinic's own name and staff; the secrets; the texts, which name nobody. `followup`
@@ -190,15 +190,18 @@ def _without_code(line: str) -> str:
 
 
 def _below(pid: int) -> Iterator[int]:
-    for children in Path("/proc", str(pid), "task").glob("*/children"):
-        try:
-            found_ = [int(child) for child in children.read_text().split()]
-        except OSError:
-            continue
-        for child in found_:
-            yield child
-            if not _is_on_purpose(child):
-                yield from _below(child)
+    for child in _children(pid):
+        yield child
+        if not _is_on_purpose(child):
+            yield from _below(child)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        lists = [path.read_text() for path in Path("/proc", str(pid), "task").glob("*/children")]
+    except OSError:  # it has ended meanwhile
+        return []
+    return [int(child) for children in lists for child in children.split()]
 
 
 def _is_on_purpose(pid: int) -> bool:
