@@ -71,6 +71,7 @@ class World:
 
     def tick(self) -> Tally:
         """What the daemon does in its rounds, once."""
+        self.app.timekeeper.look()
         tally = self.dispatcher.tick()
         self.dispatcher.close_questions()
         receipts.poll(self.app.storage, self.clinic, self.app.ledgers, self.clock)

@@ -14,6 +14,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from databases import SEALER
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -330,6 +331,7 @@ class AllVerbs(RuleBasedStateMachine):
         return found | ({"cancelled"} if not patient.procedures[0].standing else set())
 
 
+@pytest.mark.timeout(1200)  # a failure is first made small, which takes minutes
 def test_all_verbs_in_any_order_keep_the_promises() -> None:
     run_state_machine_as_test(
         AllVerbs,
