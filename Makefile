@@ -23,7 +23,7 @@ test:
 
 # The fault tests with bigger numbers, over and over until the time is up; every pass ends with its table.
 torture:
-	FOLLOWUP_KILLS=2000 FOLLOWUP_CUTS=2000 FOLLOWUP_PG_FAULTS=40 FOLLOWUP_LOCKED_SECONDS=600 \
+	FOLLOWUP_KILLS=2000 FOLLOWUP_CUTS=2000 FOLLOWUP_PG_FAULTS=40 FOLLOWUP_MIGRATION_KILLS=40 FOLLOWUP_LOCKED_SECONDS=600 \
 	FOLLOWUP_MACHINE_EXAMPLES=500 FOLLOWUP_MACHINE_STEPS=50 \
 	sh -c 'end=$$(($$(date +%s) + $(TORTURE))); while :; do \
 	  $(PYTHON) -m pytest tests/faults --timeout 7200 || exit 1; \

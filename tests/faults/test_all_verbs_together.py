@@ -331,7 +331,7 @@ class AllVerbs(RuleBasedStateMachine):
         return found | ({"cancelled"} if not patient.procedures[0].standing else set())
 
 
-@pytest.mark.timeout(1200)  # a failure is first made small, which takes minutes
+@pytest.mark.timeout(7200)  # a failure is first made small, which takes minutes
 def test_all_verbs_in_any_order_keep_the_promises() -> None:
     run_state_machine_as_test(
         AllVerbs,
