@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from collections.abc import Sequence
+
+from world import World
+
+from followup.care.delivery import Status
+from followup.storage.outbox_rows import Entry
 
 COLUMNS = ("tried", "planned", "accepted", "in_doubt", "unresolved", "lost", "doubled", "same_mail")
 """In doubt: how often a message came into doubt. Unresolved: each with a task. Doubled: sink copies of a text
@@ -19,6 +25,19 @@ def tried(row: str, **counts: int) -> None:
     if unknown := set(counts) - set(COLUMNS):
         raise ValueError(f"no columns of the table: {sorted(unknown)}")
     rows.setdefault(row, Counter()).update(counts)
+
+
+def became(world: World, rows: Sequence[Entry], lost: Sequence[Entry]) -> dict[str, int]:
+    """What became of a world's messages, for `tried`: by their rows, and by what the providers took."""
+    return {
+        "planned": len(rows),
+        "accepted": world.twilio.accepted() + world.post.accepted(),
+        "in_doubt": sum(row.doubts for row in rows),
+        "unresolved": sum(row.status is Status.UNRESOLVED for row in rows),
+        "lost": len(lost),
+        "doubled": sum(copies - 1 for copies in world.twilio.duplicates().values()),
+        "same_mail": sum(copies - 1 for copies in world.post.duplicates().values()),
+    }
 
 
 def seed() -> int:

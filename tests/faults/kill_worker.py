@@ -9,12 +9,14 @@ the sending, does the rounds once, sending by this channel only, and ends. The a
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from followup import log
 from followup.app import App, build_app
 from followup.care.people import ChannelName
 from followup.rounds import Rounds
@@ -23,9 +25,14 @@ from followup.sandbox.simulated_clock import SimulatedClock
 LONGEST_WAIT = 20
 """Seconds a child waits for its turn to own the sending."""
 
+APART = timedelta(milliseconds=1)
+"""No two children begin in one millisecond: ids are made from it, and on a clock that stands they would meet."""
+
 
 def main() -> None:
     """Until standard input ends."""
+    log.to_stderr()
+    logging.getLogger("followup").setLevel(logging.WARNING)
     config, clock = Path(sys.argv[1]), SimulatedClock(datetime.fromisoformat("2000-01-01T00:00:00+00:00"))
     app = build_app(config, clock)
     app.library, app.clinic  # noqa: B018  read before the first fork, so that a child need not
@@ -33,11 +40,15 @@ def main() -> None:
     from followup.dispatch import Dispatcher  # noqa: F401, PLC0415  the same
 
     children: list[int] = []
+    births = 0
     for line in sys.stdin:
         match line.split():
             case ["run", moment, count, channel]:
-                at = datetime.fromisoformat(moment)
-                children = [_born(app, clock, at, ChannelName(channel)) for _ in range(int(count))]
+                children = []
+                for _ in range(int(count)):
+                    at = datetime.fromisoformat(moment) + births * APART
+                    children.append(_born(app, clock, at, ChannelName(channel)))
+                    births += 1
                 _say(" ".join(str(pid) for pid in children))
             case ["wait"]:
                 _say(" ".join(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])) for pid in children))

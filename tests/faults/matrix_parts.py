@@ -77,12 +77,6 @@ def watched(world: World, fault: str) -> Iterator[World]:
     fault_table.tried(
         f"matrix: {fault}",
         tried=1,
-        planned=len(rows),
-        accepted=world.twilio.accepted() + world.post.accepted(),
-        in_doubt=sum(row.doubts for row in rows),
-        unresolved=sum(row.status is Status.UNRESOLVED for row in rows),
-        lost=len(lost),
-        doubled=sum(copies - 1 for copies in world.twilio.duplicates().values()),
-        same_mail=sum(copies - 1 for copies in world.post.duplicates().values()),
+        **fault_table.became(world, rows, lost),
     )
     assert not lost

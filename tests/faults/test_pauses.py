@@ -51,6 +51,7 @@ class Stopper:
         ("sms", "before reading"),
         ("sms", "after reading"),
         ("sms", "after accepting"),
+        ("sms", "before reply"),
         ("sms", "after reply"),
         ("email", "MAIL"),
         ("email", "dot"),

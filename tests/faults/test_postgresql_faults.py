@@ -11,7 +11,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -317,20 +316,13 @@ def _count(world: World, patients: list[int], row: str, tried: int) -> None:
     """Adds to the table; nothing lost, nothing doubled, nothing left on the wire."""
     rows = all_rows(world, patients)
     now = world.clock.utc()
-    texts, mails = world.twilio.duplicates(), Counter(mail.message_id for mail in world.post.mails)
     fault_table.tried(
         row,
         tried=tried,
-        planned=len(rows),
-        accepted=world.twilio.accepted() + world.post.accepted(),
-        in_doubt=sum(row.doubts for row in rows),
-        unresolved=sum(row.status is Status.UNRESOLVED for row in rows),
-        lost=len(lost(world, rows)),
-        doubled=sum(copies - 1 for copies in texts.values()),
-        same_mail=sum(count - 1 for count in mails.values()),
+        **fault_table.became(world, rows, lost(world, rows)),
     )
     assert lost(world, rows) == []
-    assert not texts
+    assert world.twilio.duplicates() == {}
     assert unknown_texts(world, rows) == []
     assert not [r for r in rows if r.status in ON_THE_WIRE or (r.status in UNSENT and r.valid_until <= now)]
 
