@@ -234,6 +234,7 @@ def test_who_has_no_configuration_is_told_how_to_make_one(tmp_path: Path) -> Non
         "from followup.config import find_config\nfrom followup.errors import ConfigError\n"
         "try: print(find_config(None))\nexcept ConfigError as error: print(error)"
     )
+    # It would be found, rightly; and nobody's own file is moved away for a test.
     if Path("/etc/followup/config.toml").exists():
         pytest.skip("this machine has a configuration for all its users")
     printed = _run(code, cwd=tmp_path, environ={"HOME": str(tmp_path)})

@@ -1,4 +1,4 @@
-"""A daemon in a process of its own, which a test can kill as the machine would."""
+"""A daemon in a process of its own, which a test can kill as the machine would, and a text held on its way."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
+
+from world import World
+
+from followup.sandbox.twilio_server import Event
 
 PATIENCE = 60
 """Seconds after which something that should have happened is taken not to; nothing is measured by it."""
@@ -72,3 +79,20 @@ class DaemonProcess:
     def said(self) -> str:
         """Everything it logged."""
         return self._log.read_text()
+
+
+@contextmanager
+def on_the_wire(world: World) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """The provider has taken the next text and waits with its answer: `taken` is set then, `answer` ends it."""
+    taken, answer = threading.Event(), threading.Event()
+
+    def hold(event: Event) -> None:
+        if event.point == "after accepting" and not taken.is_set():
+            taken.set()
+            answer.wait(PATIENCE)
+
+    world.twilio.on_event(hold)
+    try:
+        yield taken, answer
+    finally:
+        answer.set()

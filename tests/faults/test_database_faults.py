@@ -24,13 +24,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from databases import outsider
+from fault_parts import on_the_wire
 from fault_table import tried
 from world import World, numbered, person
 
 import followup
 from followup.care.delivery import Status
 from followup.care.people import ConsentTo
-from followup.sandbox.twilio_server import Event
 from followup.storage import schema
 from followup.storage.guard import LEAST_FREE
 from followup.storage.switches import Switch
@@ -241,23 +241,6 @@ def assert_each_got_one(world: World, fault: str, *patients: int) -> None:
 
 
 @contextmanager
-def on_the_wire(world: World) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """The provider has taken the next text and waits with its answer: `taken` is set then, `answer` ends it."""
-    taken, answer = threading.Event(), threading.Event()
-
-    def hold(event: Event) -> None:
-        if event.point == "after accepting" and not taken.is_set():
-            taken.set()
-            answer.wait(PATIENCE)
-
-    world.twilio.on_event(hold)
-    try:
-        yield taken, answer
-    finally:
-        answer.set()
-
-
-@contextmanager
 def held(path: Path) -> Iterator[None]:
     """Another program holds the database."""
     with subprocess.Popen(
@@ -349,6 +332,7 @@ def small_disk(tmp_path: Path, sqlite_url: str) -> Iterator[Path]:
 
 
 def mount(*words: str) -> None:
+    # A disk of a few megabytes is the only honest way to be full; without the right to mount one there is none.
     if shutil.which("mount") is None:
         pytest.skip("no small disk: there is no mount here")
     done = subprocess.run(["mount", *words], capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from fault_parts import PATIENCE, DaemonProcess
+from fault_parts import PATIENCE, DaemonProcess, on_the_wire
 from world import EMAIL, NAME, NUMBER, World, numbered, person
 
 from followup.care.delivery import Status
@@ -73,10 +73,10 @@ def test_killed_while_a_text_is_on_the_wire(real_time: World, point: str) -> Non
         running.append(first)
         assert struck.wait(PATIENCE)
         first.ended()
-    on_the_wire = world.row(patient, "welcome")
-    assert on_the_wire.status in {Status.SENDING, Status.ACCEPTED}
+    claimed = world.row(patient, "welcome")
+    assert claimed.status in {Status.SENDING, Status.ACCEPTED}
     accepted = world.twilio.accepted()
-    if on_the_wire.status is Status.SENDING:
+    if claimed.status is Status.SENDING:
         in_doubt_after_the_next_start(world, patient, "sms")
     assert world.twilio.accepted() == accepted
     assert_nothing_private(log.read_text())
@@ -156,20 +156,13 @@ def test_told_to_stop_while_sending_it_finishes_what_is_on_the_wire_and_claims_n
     """SIGTERM with a text at the provider: its outcome is written down, and nothing is left in hand."""
     world = real_time
     patient = welcomed(world, ConsentTo.SMS)
-    held, told = threading.Event(), threading.Event()
-
-    def hold(event: Event) -> None:
-        if event.point == "after accepting" and not held.is_set():
-            held.set()
-            told.wait(PATIENCE)
-
-    world.twilio.on_event(hold)
-    with DaemonProcess(world.folder / "config.toml", world.folder / "daemon.log") as daemon:
-        assert held.wait(PATIENCE)
+    config, log = world.folder / "config.toml", world.folder / "daemon.log"
+    with on_the_wire(world) as (taken, answer), DaemonProcess(config, log) as daemon:
+        assert taken.wait(PATIENCE)
         late = other_patient(world)
         daemon.terminate()
-        told.wait(0.5)
-        told.set()
+        answer.wait(0.5)
+        answer.set()
         assert daemon.ended() == 0
         assert '"stopped"' in daemon.said()
     row = world.row(patient, "welcome")
@@ -188,11 +181,10 @@ def other_patient(world: World) -> int:
     ).patient_id
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_two_daemons_on_one_postgresql_send_each_text_once(real_time: World) -> None:
     """Both send; between them every patient gets one welcome."""
     world = real_time
-    if world.app.storage.engine.dialect.name != "postgresql":
-        pytest.skip("one sender a file: the standby is tested above")
     zone = world.app.clinic.practice.zone
     today = world.clock.utc().astimezone(zone).date()
     for number in range(40):
