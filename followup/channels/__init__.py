@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
+from followup.care.arrival import Arrival, Bounce
 from followup.care.attempt import Listed, Receipt
 from followup.care.message import Message
 
@@ -55,3 +56,17 @@ class Ledger(Protocol):
 
     def ask_time(self) -> None:
         """Ask for nothing but an answer, whose time is then told as every answer's is; raises as above."""
+
+
+@runtime_checkable
+class Inbox(Protocol):
+    """What came in."""
+
+    def arrived(self, since: datetime) -> tuple[Arrival | Bounce, ...]:
+        """All that the provider took in at or after `since` (UTC), oldest first; more may be told, never less.
+
+        Raises Unavailable or SenderBlocked where it cannot be had, or hides what it should tell.
+        """
+
+    def close(self) -> None:
+        """Close kept connections."""
