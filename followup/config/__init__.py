@@ -5,7 +5,7 @@ from followup.config.find import example_config, find_config
 from followup.config.hours import stretches
 from followup.config.load import load_config
 from followup.config.secret_files import Keys, Secrets, new_keys
-from followup.config.sections import Clinic, Daemon, Pain, Smtp, Staff, Twilio
+from followup.config.sections import Clinic, Daemon, Mailbox, Pain, Smtp, Staff, Twilio
 from followup.config.write import Answers, write_config
 from followup.config.zones import zone
 
@@ -15,6 +15,7 @@ __all__ = [
     "Config",
     "Daemon",
     "Keys",
+    "Mailbox",
     "Pain",
     "Secrets",
     "Smtp",

@@ -11,7 +11,7 @@ from followup.care.plan import CarePlan
 from followup.care.practice import Caps, Practice
 from followup.config import database, endpoints
 from followup.config.secret_files import Secrets
-from followup.config.sections import Clinic, Daemon, Pain, Smtp, Twilio
+from followup.config.sections import Clinic, Daemon, Mailbox, Pain, Smtp, Twilio
 from followup.errors import ConfigError, Fault
 
 
@@ -20,8 +20,9 @@ class Config:
     """What one clinic has configured; its repr shows no secret.
 
     `database_url` is complete, password included. `messages` is the folder of the clinic's own plans and texts;
-    None means the packaged ones. `parameters` is by plan, language and name. `trial_allowed` holds the numbers
-    (E.164) and e-mail addresses really written to before `followup live`: staff and `[trial] allow`.
+    None means the packaged ones. `mailbox` is None where the program reads no mail. `parameters` is by plan,
+    language and name. `trial_allowed` holds the numbers (E.164) and e-mail addresses really written to before
+    `followup live`: staff and `[trial] allow`.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Config:
     caps: Caps
     twilio: Twilio
     smtp: Smtp
+    mailbox: Mailbox | None
     database_url: str = field(repr=False)
     messages: Path | None
     parameters: Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -63,10 +65,18 @@ class Config:
         return self.smtp.username, self.secrets.smtp_password
 
     @property
+    def mailbox_login(self) -> tuple[str, str] | None:
+        """User and password of the mailbox read by IMAP; None for a maildir, or where none is read."""
+        if self.mailbox is None or self.mailbox.username is None or self.secrets.mailbox_password is None:
+            return None
+        return self.mailbox.username, self.secrets.mailbox_password
+
+    @property
     def on_loopback(self) -> bool:
         """Whether all it would ever speak to is this machine: nothing can reach a patient."""
         urls = [self.twilio.base_url, *([self.daemon.ping_url] if self.daemon.ping_url else [])]
-        hosts = [self.smtp.host, *map(endpoints.host_of, urls)]
+        mailbox = [self.mailbox.host] if self.mailbox and self.mailbox.host else []
+        hosts = [self.smtp.host, *mailbox, *map(endpoints.host_of, urls)]
         return all(map(endpoints.is_loopback, hosts)) and database.on_this_machine(self.database_url)
 
     def practice(self, plans: Mapping[str, CarePlan]) -> Practice:

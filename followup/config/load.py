@@ -14,8 +14,11 @@ from followup.config import database
 from followup.config.configuration import Config
 from followup.config.hours import HoursTable, WindowTable, can_ask
 from followup.config.secret_files import Drawer, Secrets, read_keys
-from followup.config.sections import Settings, Smtp, numbers_of
+from followup.config.sections import Mailbox, Settings, Smtp, numbers_of
 from followup.errors import ConfigError, Fault
+
+IMAPS_PORT, IMAP_PORT = 993, 143
+"""TLS from the first byte (RFC 8314 §3.2); in clear, or turned to TLS by STARTTLS (RFC 3501 §2.1)."""
 
 
 class _Said(BaseModel):
@@ -26,6 +29,8 @@ class _Said(BaseModel):
     username: object = None
     ca_file: object = None
     folder: object = None
+    host: object = None
+    maildir: object = None
 
 
 class _Leads(BaseModel):
@@ -34,6 +39,7 @@ class _Leads(BaseModel):
     clinic: _Said = _Said()
     twilio: _Said = _Said()
     smtp: _Said = _Said()
+    mailbox: _Said = _Said()
     messages: _Said = _Said()
 
 
@@ -90,11 +96,16 @@ def _hours_faults(path: Path) -> list[Fault]:
 
 def _file_faults(leads: _Leads, path: Path) -> list[Fault]:
     faults = []
-    folder, ca_file = leads.messages.folder, leads.smtp.ca_file
+    folder, maildir = leads.messages.folder, leads.mailbox.maildir
     if isinstance(folder, str) and not _is_folder(path.parent / folder):
         faults.append(Fault(f"{path.name}: messages.folder", "there is no such folder beside this file"))
-    if isinstance(ca_file, str) and not _holds_certificates(path.parent / ca_file):
-        faults.append(Fault(f"{path.name}: smtp.ca_file", "is no file of certificates (PEM) that can be read"))
+    for table, ca_file in (("smtp", leads.smtp.ca_file), ("mailbox", leads.mailbox.ca_file)):
+        if isinstance(ca_file, str) and not _holds_certificates(path.parent / ca_file):
+            what = "is no file of certificates (PEM) that can be read"
+            faults.append(Fault(f"{path.name}: {table}.ca_file", what))
+    if isinstance(maildir, str) and not _is_maildir(path.parent / maildir):
+        what = "is no maildir: a folder with new/ and cur/ in it"
+        faults.append(Fault(f"{path.name}: mailbox.maildir", what))
     return faults
 
 
@@ -103,6 +114,10 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except PermissionError:
         return False
+
+
+def _is_maildir(path: Path) -> bool:
+    return all(_is_folder(path / name) for name in ("new", "cur"))
 
 
 def _holds_certificates(path: Path) -> bool:
@@ -116,9 +131,10 @@ def _holds_certificates(path: Path) -> bool:
 def _secrets(drawer: Drawer, leads: _Leads) -> Secrets | None:
     twilio = drawer.line("twilio_api_key_secret" if leads.twilio.api_key else "twilio_auth_token")
     smtp = drawer.line("smtp_password") if leads.smtp.username else None
+    mailbox = drawer.line("mailbox_password") if leads.mailbox.host else None
     database_password = drawer.line("database_password", optional=True)
     keys = read_keys(drawer)
-    return Secrets(twilio, keys, smtp, database_password) if twilio and keys else None
+    return Secrets(twilio, keys, smtp, database_password, mailbox) if twilio and keys else None
 
 
 def _config(path: Path, settings: Settings, secrets: Secrets | None) -> Config:
@@ -131,6 +147,7 @@ def _config(path: Path, settings: Settings, secrets: Secrets | None) -> Config:
         caps=settings.caps.caps(),
         twilio=settings.twilio,
         smtp=_completed(settings.smtp, settings.clinic.name, folder),
+        mailbox=_placed(settings.mailbox, folder) if settings.mailbox else None,
         database_url=database.resolved(settings.database.url, folder, password),
         messages=_messages(folder, settings.messages.folder) if secrets else None,
         parameters=settings.parameters,
@@ -150,6 +167,17 @@ def _completed(smtp: Smtp, clinic_name: str, folder: Path) -> Smtp:
             "reply_to": reply_to,
             "unsubscribe_address": smtp.unsubscribe_address or reply_to,
             "ca_file": str(folder / smtp.ca_file) if smtp.ca_file else None,
+        }
+    )
+
+
+def _placed(mailbox: Mailbox, folder: Path) -> Mailbox:
+    """Paths made whole, and the port that belongs to the security where none is written."""
+    return mailbox.model_copy(
+        update={
+            "maildir": str(folder / mailbox.maildir) if mailbox.maildir else None,
+            "port": mailbox.port or (IMAPS_PORT if mailbox.security == "tls" else IMAP_PORT),
+            "ca_file": str(folder / mailbox.ca_file) if mailbox.ca_file else None,
         }
     )
 

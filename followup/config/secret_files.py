@@ -27,6 +27,7 @@ _WHAT = {
     "twilio_auth_token": "the auth token of the Twilio account",
     "twilio_api_key_secret": "the secret of the Twilio API key",
     "smtp_password": "the password of the mail account",
+    "mailbox_password": "the password of the mailbox",
     "database_password": "the password of the database",
     "keys": "the keys that seal the database (from your backup; for a new database, `followup init` makes them)",
     "index_key": "the key of the search index (from your backup; for a new database, `followup init` makes it)",
@@ -50,6 +51,7 @@ class Secrets:
     keys: Keys = field(repr=False)
     smtp_password: str | None = field(repr=False)
     database_password: str | None = field(repr=False)
+    mailbox_password: str | None = field(default=None, repr=False)
 
 
 def new_keys() -> dict[str, str]:

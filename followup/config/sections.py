@@ -105,6 +105,14 @@ def _day(value: object) -> date:
         raise ValueError("must be a date, year first: 2026-12-25") from error
 
 
+def _imap_folder(value: object) -> str:
+    """As IMAP lists it: beyond ASCII in a coding of its own (RFC 3501 §5.1.3), which the operator copies."""
+    text = _line(value)
+    if not text.isascii():
+        raise ValueError('must be the name as the mail server lists it, in plain letters, for example "INBOX"')
+    return text
+
+
 def _sid(prefix: str) -> BeforeValidator:
     def check(value: object) -> str:
         if re.fullmatch(rf"{prefix}[0-9a-f]{{32}}", _quoted(value)) is None:
@@ -145,6 +153,15 @@ class Staff(TomlTable):
         return self
 
 
+class OnCall(TomlTable):
+    """`[clinic.on_call]`: whom a page goes to, in order, and how often; all staff with a phone unless named."""
+
+    people: tuple[Line, ...] | None = None
+    repeat_minutes: Annotated[int, _whole(3, 60, "minutes")] = 5
+    pages_each: Annotated[int, _whole(1, 20, "pages")] = 3
+    carries_number: bool = False
+
+
 class Clinic(TomlTable):
     """`[clinic]`: who writes, and when somebody is there. `phone`, `after_hours_phone`: as patients read them."""
 
@@ -158,6 +175,22 @@ class Clinic(TomlTable):
     holidays: frozenset[Day] = frozenset()
     hours: HoursTable
     staff: tuple[Staff, ...] = Field(default=(), repr=False)
+    on_call: OnCall = Field(default=OnCall(), validate_default=True)
+
+    @field_validator("on_call")
+    @classmethod
+    def _are_staff(cls, value: OnCall, info: ValidationInfo) -> OnCall:
+        phones = {person.name for person in info.data.get("staff", ()) if person.phone}
+        for name in value.people or ():
+            if name not in phones:
+                raise ValueError(f"{name} is nobody of clinic.staff with a phone")
+        return value
+
+    @property
+    def paged(self) -> tuple[str, ...]:
+        """The names of those a page goes to, in order."""
+        everybody = tuple(person.name for person in self.staff if person.phone)
+        return everybody if self.on_call.people is None else self.on_call.people
 
 
 class CapsTable(TomlTable):
@@ -190,6 +223,7 @@ class Twilio(TomlTable):
     sender_number: Number | None = None
     messaging_service: Annotated[str, _sid("MG")] | None = Field(default=None, validate_default=True)
     base_url: str = "https://api.twilio.com"
+    carrier_confirms_stop: bool = True
 
     _allowed = field_validator("base_url")(endpoints.twilio_base_url)
 
@@ -223,6 +257,49 @@ class Smtp(TomlTable):
     def _clear_only_here(cls, value: str, info: ValidationInfo) -> str:
         if value == "plain" and not endpoints.is_loopback(info.data.get("host", "localhost")):
             raise ValueError('"plain" can be read by others on its way; write "starttls", or "tls" for port 465')
+        return value
+
+
+class Mailbox(TomlTable):
+    """`[mailbox]`: where mail comes in, a maildir or IMAP; load_config completes paths and port."""
+
+    maildir: str | None = None
+    host: str | None = Field(default=None, validate_default=True)
+    port: Annotated[int, _whole(1, 65535)] | None = None
+    security: Literal["tls", "starttls", "plain"] = "tls"
+    username: Line | None = Field(default=None, validate_default=True)
+    folder: Annotated[str, BeforeValidator(_imap_folder)] = "INBOX"
+    ca_file: str | None = None
+
+    @field_validator("host")
+    @classmethod
+    def _one_place(cls, value: str | None, info: ValidationInfo) -> str | None:
+        maildir = info.data.get("maildir")
+        if value is None and maildir is None:
+            raise ValueError("is missing, and so is maildir; write one of the two")
+        if value is not None and maildir is not None:
+            raise ValueError("stands beside maildir; write only one of the two")
+        return None if value is None else endpoints.mail_host(value)
+
+    @field_validator("security")
+    @classmethod
+    def _clear_only_here(cls, value: str, info: ValidationInfo) -> str:
+        if value == "plain" and not endpoints.is_loopback(info.data.get("host") or "localhost"):
+            raise ValueError('"plain" can be read by others on its way; write "tls", or "starttls" for port 143')
+        return value
+
+    @field_validator("username")
+    @classmethod
+    def _logs_in(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("host") is not None:
+            raise ValueError("is missing: a mailbox is read with a login")
+        return value
+
+    @field_validator("port", "security", "username", "folder", "ca_file")
+    @classmethod
+    def _of_imap(cls, value: str | int | None, info: ValidationInfo) -> str | int | None:
+        if value is not None and info.data.get("maildir") is not None:
+            raise ValueError("belongs to host, and a maildir has none; leave it out")
         return value
 
 
@@ -275,6 +352,7 @@ class Settings(TomlTable):
     caps: CapsTable = CapsTable()
     twilio: Twilio
     smtp: Smtp
+    mailbox: Mailbox | None = None
     database: Database = Database()
     messages: Messages = Messages()
     parameters: dict[str, dict[str, dict[str, Line]]] = Field(default_factory=dict)

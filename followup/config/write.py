@@ -15,7 +15,7 @@ import tomli_w
 from followup.config.find import example_path
 from followup.config.hours import WEEKDAYS
 
-_TABLE = re.compile(r"\[([a-z_.-]+)\]")
+_TABLE = re.compile(r"(?:# )?\[([a-z_.-]+)\]")
 _SETTING = re.compile(r"(?:# )?([a-z_0-9]+) = ")
 
 

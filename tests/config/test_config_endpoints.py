@@ -134,15 +134,19 @@ def test_a_configuration_is_on_loopback_only_if_everything_is(clinic: Any) -> No
     here = {
         "twilio.base_url": "http://127.0.0.1:8025",
         "smtp.host": "127.0.0.1",
+        "mailbox.host": "127.0.0.1",
         "database.url": "postgresql://f@127.0.0.1/f",
         "daemon.ping_url": "http://localhost:8026/",
     }
     elsewhere = {
         "twilio.base_url": "https://api.twilio.com",
         "smtp.host": "smtp.example.org",
+        "mailbox.host": "imap.example.org",
         "database.url": "postgresql://f@db.example.org/f?sslmode=verify-full",
         "daemon.ping_url": "https://ping.example.org/",
     }
+    clinic.set("mailbox.username", "nurses@clinic.example.org")
+    clinic.secret("mailbox_password", "x")
     for setting, value in here.items():
         clinic.set(setting, value)
     assert clinic.load().on_loopback

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import pytest
 
@@ -47,6 +48,8 @@ def example_text() -> str:
 def _settings(model: type[TomlTable], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         inner = field.annotation
+        if isinstance(inner, UnionType):  # of an optional table, the table
+            inner = get_args(inner)[0]
         if isinstance(inner, type) and issubclass(inner, TomlTable):
             yield from _settings(inner, f"{prefix}{name}.")
         else:
@@ -94,6 +97,8 @@ def test_a_setting_shown_commented_out_is_right_when_it_is_switched_on(tmp_path:
         text = text.replace("sender_number = ", "# sender_number = ")
     if setting.startswith("parameters."):
         text = text.replace("# [parameters.", "[parameters.")
+    if setting.startswith("mailbox."):
+        text = _with_mailbox(text, setting)
     path = tmp_path / "config.example.toml"
     path.write_text(text)
     switched_on = load_without_secrets(path)
@@ -104,11 +109,37 @@ def test_a_setting_shown_commented_out_is_right_when_it_is_switched_on(tmp_path:
         "smtp.sender_name",
         "smtp.reply_to",
         "smtp.unsubscribe_address",
+        *(name for name in _shown() if name.startswith("mailbox.")),
         "parameters.kyphoplasty.en.driving",
+        "clinic.on_call.people",
         "daemon.ping_url",
         "trial.allow",
     }
     assert (_values(switched_on) == _values(example_config())) is (setting not in has_no_default)
+
+
+def _with_mailbox(text: str, setting: str) -> str:
+    """The table switched on, and the two settings without which the others mean nothing."""
+    needed = () if setting == "mailbox.maildir" else ("mailbox.host", "mailbox.username")
+    for line in ("# [mailbox]", *(_shown()[name] for name in needed)):
+        text = text.replace(f"{line}\n", f"{line.removeprefix('# ')}\n", 1)
+    return text
+
+
+def test_the_examples_mailbox_shows_the_defaults(clinic: Any) -> None:
+    clinic.set("mailbox", {"host": "imap.example.org", "username": "nurses@clinic.example.org"})
+    clinic.secret("mailbox_password", "x")
+    plain = clinic.load().mailbox
+    clinic.set("mailbox.port", 993)
+    clinic.set("mailbox.security", "tls")
+    clinic.set("mailbox.folder", "INBOX")
+    assert clinic.load().mailbox == plain
+    shown = {name: line for name, line in _shown().items() if name.startswith("mailbox.")}
+    assert [shown[f"mailbox.{key}"] for key in ("port", "security", "folder")] == [
+        "# port = 993",
+        '# security = "tls"',
+        '# folder = "INBOX"',
+    ]
 
 
 def _values(config: Config) -> list[object]:
@@ -118,6 +149,7 @@ def _values(config: Config) -> list[object]:
         config.caps,
         config.twilio,
         config.smtp,
+        config.mailbox,
         config.parameters,
         config.database_url.rpartition("/")[2],
         config.daemon,

@@ -9,6 +9,8 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
+from typing import get_args
 
 import click
 import pytest
@@ -139,6 +141,8 @@ def _settings(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, st
     """Every setting as (table, key); free tables, as [parameters], have no key."""
     for key, field in model.model_fields.items():
         inner = field.annotation
+        if isinstance(inner, UnionType):  # of an optional table, the table
+            inner = get_args(inner)[0]
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from _settings(inner, f"{table}.{key}" if table else key)
         elif table:
