@@ -1,4 +1,4 @@
-"""Stand-ins for the providers: a local Twilio and a local mail server, on 127.0.0.1 only.
+"""Stand-ins for the providers: a local Twilio, a local mail server and a mailbox, on 127.0.0.1 only.
 
 The demo, the tests and every fault injection run on them. They speak the published protocols over real sockets, so
 the product is not told that it talks to a stand-in. They import nothing of the house.
@@ -16,6 +16,9 @@ from followup.sandbox.faults import (
     Status,
     Trickle,
 )
+from followup.sandbox.imap_faults import ImapCut, ImapFault, ImapNo, ImapSay, ImapSilent
+from followup.sandbox.imap_server import SANDBOX_LOGIN, ImapSandbox
+from followup.sandbox.imap_session import Stored
 from followup.sandbox.sms import Fate, Pace, Sms
 from followup.sandbox.smtp_faults import SmtpClose, SmtpDelay, SmtpFault, SmtpHide, SmtpReply, SmtpReset
 from followup.sandbox.smtp_server import Mail, SmtpSandbox
@@ -24,6 +27,7 @@ from followup.sandbox.twilio_server import SANDBOX_ACCOUNT, SANDBOX_TOKEN, Event
 
 __all__ = [
     "SANDBOX_ACCOUNT",
+    "SANDBOX_LOGIN",
     "SANDBOX_TOKEN",
     "BlackHole",
     "Close",
@@ -32,6 +36,12 @@ __all__ = [
     "Fate",
     "Fault",
     "Garbage",
+    "ImapCut",
+    "ImapFault",
+    "ImapNo",
+    "ImapSandbox",
+    "ImapSay",
+    "ImapSilent",
     "Mail",
     "Pace",
     "Redirect",
@@ -47,6 +57,7 @@ __all__ = [
     "SmtpReset",
     "SmtpSandbox",
     "Status",
+    "Stored",
     "Trickle",
     "TwilioSandbox",
 ]

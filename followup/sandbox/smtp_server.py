@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from followup.sandbox.bounce_mail import bounce_mail
+from followup.sandbox.certificate import context_of
 from followup.sandbox.faults import FaultPlan
 from followup.sandbox.loopback import LoopbackServer
 from followup.sandbox.smtp_faults import SmtpFault
@@ -30,7 +32,10 @@ from followup.sandbox.wire import Wire
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail that was kept: its envelope, its bytes as they came (CRLF, dots unstuffed), when (UTC), how."""
+    """One mail that was kept: its envelope, its bytes as they came (CRLF, dots unstuffed), when (UTC), how.
+
+    `envelope_id` is the ENVID that was given with it (RFC 3461), `notify` when its sender wants to be told.
+    """
 
     envelope_from: str
     envelope_to: tuple[str, ...]
@@ -38,6 +43,8 @@ class Mail:
     received: datetime
     over_tls: bool
     user: str | None
+    envelope_id: str = ""
+    notify: str = ""
 
     @cached_property
     def message(self) -> EmailMessage:
@@ -72,7 +79,7 @@ class SmtpSandbox:
         self.greylist = greylist
         self._now = now
         self._tls = tls
-        self._context = _context(certificate) if certificate is not None else None
+        self._context = context_of(certificate) if certificate is not None else None
         self._login = login
         self._lock = threading.Lock()
         self._mails: list[Mail] = []
@@ -114,6 +121,10 @@ class SmtpSandbox:
         """Message-IDs kept more than once, and how often."""
         counts = Counter(mail.message_id for mail in self.mails)
         return {message_id: count for message_id, count in counts.items() if count > 1}
+
+    def bounce(self, mail: Mail, status: str = "5.1.1", action: str = "") -> bytes:
+        """What comes back, in its own mail, about one that was kept; see `bounce_mail`."""
+        return bounce_mail(mail, status, action)
 
     def next(self, *faults: SmtpFault, to: str | None = None) -> None:
         """Queue faults; `to` limits them to one recipient and needs a point from RCPT on."""
@@ -160,7 +171,14 @@ class SmtpSandbox:
 
     def _keep(self, session: Session, raw: bytes) -> None:
         mail = Mail(
-            session.sender or "", tuple(session.recipients), raw, self._now(), session.over_tls, session.user
+            session.sender or "",
+            tuple(session.recipients),
+            raw,
+            self._now(),
+            session.over_tls,
+            session.user,
+            session.envelope_id,
+            session.notify,
         )
         with self._lock:
             self._mails.append(mail)
@@ -168,14 +186,6 @@ class SmtpSandbox:
     def _tell(self, event: SmtpEvent) -> None:
         for listener in self._listeners:
             listener(event)
-
-
-def _context(certificate: ssl.SSLContext | Path | str) -> ssl.SSLContext:
-    if isinstance(certificate, ssl.SSLContext):
-        return certificate
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    return context
 
 
 def _place(fault: SmtpFault, to: str | None) -> str:

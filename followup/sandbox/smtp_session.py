@@ -1,4 +1,4 @@
-"""One SMTP dialogue, RFC 5321 with PIPELINING, 8BITMIME, SIZE, SMTPUTF8, STARTTLS and AUTH PLAIN or LOGIN."""
+"""One SMTP dialogue, RFC 5321 with PIPELINING, 8BITMIME, SIZE, SMTPUTF8, DSN, STARTTLS and AUTH PLAIN or LOGIN."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Session:
         self.user: str | None = None
         self.sender: str | None = None
         self.recipients: list[str] = []
+        self.envelope_id = self.notify = ""
         self._greeted = False
         self._hidden: set[str] = set()
         self._verbs: dict[str, Callable[[str], None]] = {
@@ -117,7 +118,7 @@ class Session:
     def _ehlo(self, _: str) -> None:
         self._at("EHLO")
         self._greet()
-        offers = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", f"SIZE {_SIZE_LIMIT}"]
+        offers = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", f"SIZE {_SIZE_LIMIT}"]
         if self._offers_starttls():
             offers.append("STARTTLS")
         if self._offers_auth():
@@ -160,16 +161,19 @@ class Session:
             raise Refusal(552, "5.3.4", "Too big")
         self._reset()
         self.sender = path["address"]
+        self.envelope_id = _xtext(_option(path["options"], "ENVID"))
         self._say(250, "2.1.0", "OK")
 
     def _rcpt(self, rest: str) -> None:
         if self.sender is None:
             raise Refusal(503, "5.5.1", "Say MAIL first")
-        address = _path(rest)["address"]
+        path = _path(rest)
+        address = path["address"]
         self._at("RCPT", address)
         if self._house.greylisted(address):
             raise Refusal(451, "4.7.1", "Greylisted, try again later")
         self.recipients.append(address)
+        self.notify = _option(path["options"], "NOTIFY")
         self._say(250, "2.1.5", "OK")
 
     def _data(self, _: str) -> None:
@@ -242,6 +246,7 @@ class Session:
     def _reset(self) -> None:
         self.sender = None
         self.recipients = []
+        self.envelope_id = self.notify = ""
 
     def _at(self, point: Point, *recipients: str) -> None:
         """Say that the dialogue has come here, and let the fault strike that waits here."""
@@ -280,6 +285,16 @@ def _path(rest: str) -> re.Match[str]:
     if path is None:
         raise Refusal(501, "5.5.4", "Wrong address")
     return path
+
+
+def _option(options: str, name: str) -> str:
+    found = re.search(rf"(?:^|\s){name}=(\S+)", options, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def _xtext(coded: str) -> str:
+    """RFC 3461 §4: what `+` and two digits stand for."""
+    return re.sub(r"\+([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), coded)
 
 
 def _decoded(text: str) -> str:
