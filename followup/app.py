@@ -21,6 +21,7 @@ from followup.storage.owner import Owner, owner_of
 from followup.timekeeping import Timekeeper
 
 if TYPE_CHECKING:
+    from followup.channels.mailbox import Mailbox, Source
     from followup.channels.slots import Slots
     from followup.dispatch import Dispatcher
     from followup.generation import Keeper
@@ -86,8 +87,30 @@ class App:
             smtp.reply_to,
             smtp.unsubscribe_address,
             Path(smtp.ca_file) if smtp.ca_file else None,
+            bounces=self.config.mailbox is not None,
         )
         return SmtpEmail(server, self.clock.utc)
+
+    @cached_property
+    def mailbox(self) -> Mailbox | None:
+        """Where answers and bounces come in by mail; None if nobody has named a place."""
+        from followup.channels.mail import OurMails  # noqa: PLC0415  only what listens needs it
+        from followup.channels.mailbox import Mailbox  # noqa: PLC0415  same
+
+        source = self._mails_lie_in()
+        return Mailbox(source, OurMails(self.config.smtp.sender_address)) if source else None
+
+    def _mails_lie_in(self) -> Source | None:
+        from followup.channels.imap import ImapMailbox, ImapServer  # noqa: PLC0415  only what listens needs it
+        from followup.channels.maildir import Maildir  # noqa: PLC0415  same
+
+        table, login = self.config.mailbox, self.config.mailbox_login
+        if table is not None and table.maildir is not None:
+            return Maildir(Path(table.maildir))
+        if table is None or table.host is None or table.port is None or login is None:
+            return None
+        ca_file = Path(table.ca_file) if table.ca_file else None
+        return ImapMailbox(ImapServer(table.host, table.port, table.security, *login, table.folder, ca_file))
 
     @cached_property
     def ledgers(self) -> Mapping[ChannelName, Ledger]:

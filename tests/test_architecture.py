@@ -18,6 +18,7 @@ FILES = sorted(path for path in HOUSE.rglob("*.py"))
 
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "twilio": ("channels/twilio_sms.py", "channels/twilio_http.py"),
+    "imaplib": ("channels/imap.py",),
     "smtplib": ("channels/smtp_email.py",),
     "sqlalchemy": ("storage/",),
     "alembic": ("storage/",),

@@ -32,9 +32,9 @@ class Arrival:
 class Bounce:
     """A delivery status notification (RFC 3464): what became of one of our mails after the server had taken it.
 
-    `mail_id` is the left part of our mail's Message-ID, from the token in the envelope's sender. `permanent`: the
-    action is failed and the status of class 5; `status` is the enhanced code, as 5.1.1. `bad_address`: nobody can
-    be reached there (5.1.x, 5.2.1).
+    `mail_id` is the left part of our mail's Message-ID, from the address it came back to. `permanent`: the server
+    has given up, be it with a status of class 4 (4.4.7: expired in its queue). `status` is the enhanced code, as
+    5.1.1, or empty. `bad_address`: nobody can be reached there (5.1.x but for our own address, 5.2.1).
     """
 
     provider_id: str

@@ -30,12 +30,63 @@ _INVISIBLE = "Cf"
 """Marks of direction and joining: needed in some languages' words, and only a disguise in an address."""
 
 
+_BOUNCE_MARK, _ENVELOPE_MARK = "+b-", "b-"
+_LONGEST_LOCAL_PART = 64
+"""Octets before the @ (RFC 5321 §4.5.3.1.1)."""
+_BOUNCED_ID = re.compile(r"[A-Za-z0-9._-]{1,60}")
+_MESSAGE_ID = re.compile(r"<([^<>@\s]{1,200})@([^<>@\s]{1,255})>")
+
+
+@dataclass(frozen=True, slots=True)
+class OurMails:
+    """How a mail of ours is known again: by the Message-ID, and by the address to which its bounces go.
+
+    That address holds the mail's id after a + (RFC 5233), since a report may leave out everything else.
+    """
+
+    sender_address: str
+
+    @property
+    def domain(self) -> str:
+        return self.sender_address.rpartition("@")[2]
+
+    def bounce_address(self, mail_id: str) -> str:
+        """The envelope's sender of one mail; the plain address where the id does not fit into one."""
+        local, _, domain = self.sender_address.rpartition("@")
+        marked = f"{local}{_BOUNCE_MARK}{mail_id}"
+        fits = _BOUNCED_ID.fullmatch(mail_id) and len(marked) <= _LONGEST_LOCAL_PART
+        return f"{marked}@{domain}" if fits else self.sender_address
+
+    def bounced(self, addresses: str) -> str | None:
+        """The id of the mail whose bounces go to one of these addresses; None if there is none."""
+        local, _, domain = self.sender_address.rpartition("@")
+        marked, domain = re.escape(local + _BOUNCE_MARK), re.escape(domain)
+        pattern = rf"(?<![^\s<,;:\"]){marked}({_BOUNCED_ID.pattern})@{domain}(?![\w.-])"
+        found = re.search(pattern, addresses, re.IGNORECASE)
+        return found[1] if found else None
+
+    def envelope_id(self, mail_id: str) -> str:
+        """By which reports may name a mail as well (RFC 3461 §4.4)."""
+        return f"{_ENVELOPE_MARK}{mail_id}"
+
+    def noted(self, envelope_id: str) -> str | None:
+        """The id of the mail that an envelope's id names; None if it is not one of ours."""
+        mail_id = envelope_id.removeprefix(_ENVELOPE_MARK)
+        return mail_id if mail_id != envelope_id and _MAIL_ID.fullmatch(mail_id) else None
+
+    def named(self, message_ids: str) -> tuple[str, ...]:
+        """The left parts of our own among these Message-IDs, each once."""
+        found = _MESSAGE_ID.findall(message_ids)
+        return tuple(dict.fromkeys(left for left, domain in found if domain.lower() == self.domain.lower()))
+
+
 @dataclass(frozen=True, slots=True)
 class MailServer:
     """The mail server that takes our mail, and whom it is from.
 
     `unsubscribe_address` receives the mail that a reader's "unsubscribe" sends. `ca_file` (PEM) replaces the
-    machine's own certificate authorities. Raises ConfigError with every fault at once.
+    machine's own certificate authorities. `bounces`: a mailbox is read, and reports about a mail go to an address
+    that names it. Raises ConfigError with every fault at once.
     """
 
     host: str
@@ -48,6 +99,7 @@ class MailServer:
     reply_to: str | None
     unsubscribe_address: str
     ca_file: Path | None = None
+    bounces: bool = False
 
     def __post_init__(self) -> None:
         checks = (
@@ -79,6 +131,10 @@ class MailServer:
     def domain(self) -> str:
         """The sender's domain: it names us to the server, and it makes our Message-IDs our own."""
         return self.sender_address.rpartition("@")[2]
+
+    @property
+    def ours(self) -> OurMails:
+        return OurMails(self.sender_address)
 
 
 def is_writable(text: str) -> bool:

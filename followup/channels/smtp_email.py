@@ -12,6 +12,7 @@ import contextlib
 import smtplib
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ from followup.care.message import LONGEST_ATTEMPT, Message
 from followup.channels import mail, smtp_replies
 from followup.channels.mail import MailServer
 from followup.channels.smtp_replies import Reply
-from followup.channels.wire import Deadline, Kept, Line, is_loopback, open_line, verified_tls
-from followup.errors import ConfigError, DeliveryError, Fault, Rejected, SenderBlocked, Unavailable, Uncertain
+from followup.channels.wire import Deadline, Kept, Line, encrypt, is_loopback, open_line, tls_for
+from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable, Uncertain
 
 if TYPE_CHECKING:
     from followup.channels import StillTrue
@@ -50,7 +51,7 @@ class SmtpEmail:
     def __init__(self, server: MailServer, now: Callable[[], datetime]) -> None:
         self._server, self._now = server, now
         self.on_loopback = is_loopback(server.host)
-        self._tls = _context(server)
+        self._tls = tls_for(server.security, server.ca_file)
         self._kept: Kept[_Dialogue] = Kept()
 
     def send(self, message: Message, still_true: StillTrue) -> Receipt:
@@ -59,7 +60,7 @@ class SmtpEmail:
         dialogue = self._ready()
         try:
             _ask(still_true)
-            dialogue.hand_over(self._server.sender_address, message.to, content)
+            dialogue.hand_over(self._envelope(message), content)
         finally:
             self._put_away(dialogue)
         return Receipt(mail.message_id(message, self._server), Status.SENT)
@@ -74,6 +75,13 @@ class SmtpEmail:
 
     def close(self) -> None:
         self._kept.close()
+
+    def _envelope(self, message: Message) -> _Envelope:
+        server = self._server
+        if not server.bounces:
+            return _Envelope(server.sender_address, message.to)
+        sender = server.ours.bounce_address(message.mail_id)
+        return _Envelope(sender, message.to, server.ours.envelope_id(message.mail_id))
 
     def _ready(self) -> _Dialogue:
         deadline = Deadline.after(LONGEST_ATTEMPT)
@@ -101,6 +109,15 @@ class SmtpEmail:
             self._kept.give_back(dialogue)
         else:
             dialogue.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """`notified_as` is the id by which failures and delays are reported (RFC 3461), where anybody reads them."""
+
+    sender: str
+    to: str
+    notified_as: str | None = None
 
 
 class _Dialogue:
@@ -135,7 +152,8 @@ class _Dialogue:
     def introduce(self, server: MailServer, tls: ssl.SSLContext | None) -> None:
         """Greeting, encryption, credentials."""
         if server.security == "tls":
-            self._encrypt(tls, server.host)
+            encrypt(self._line, tls, server.host)
+            self._take_over()
         self._expect(_READY, self._said(self._smtp.getreply))
         self._expect(_OK, self._said(self._smtp.ehlo))
         if server.security == "starttls":
@@ -148,13 +166,17 @@ class _Dialogue:
         """The server answers to NOOP."""
         self._expect(_OK, self._said(self._smtp.noop))
 
-    def hand_over(self, sender: str, to: str, content: bytes) -> None:
+    def hand_over(self, envelope: _Envelope, content: bytes) -> None:
         """One mail to one recipient, from MAIL to the answer to the dot."""
         self._smtp.command_encoding = "ascii"
-        options = self._options(to, len(content))
+        reports = envelope.notified_as is not None and self._smtp.has_extn("dsn")
+        options = self._options(envelope.to, len(content))
+        # Only the header fields come back: the patient's text need not travel twice.
+        options += [f"ENVID={_xtext(envelope.notified_as or '')}", "RET=HDRS"] if reports else []
         self.is_reusable = False
-        self._expect(_OK, self._said(lambda: self._smtp.mail(sender, options)))
-        recipient = self._said(lambda: self._smtp.rcpt(to))
+        self._expect(_OK, self._said(lambda: self._smtp.mail(envelope.sender, options)))
+        notify = ["NOTIFY=FAILURE,DELAY"] if reports else []
+        recipient = self._said(lambda: self._smtp.rcpt(envelope.to, notify))
         if recipient.kind != 2:  # noqa: PLR2004  250, and 251 or 252: it will see to it
             raise smtp_replies.refusal_of_mail(recipient)
         ready = self._said(lambda: self._smtp.docmd("DATA"))
@@ -202,23 +224,10 @@ class _Dialogue:
             raise Unavailable(smtp_replies.CLOSING, reply.shown, of_sender=True)
         if reply.code != _READY:
             raise SenderBlocked("the mail server refuses encryption", reply.shown)
-        self._encrypt(tls, host)
+        encrypt(self._line, tls, host)
+        self._take_over()
         # RFC 3207: what was learned in clear is forgotten.
         self._smtp.ehlo_resp = self._smtp.helo_resp = None
-
-    def _encrypt(self, tls: ssl.SSLContext | None, host: str) -> None:
-        if tls is None:
-            raise SenderBlocked("no encryption is set up")
-        try:
-            self._line.start_tls(tls, host)
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            raise Unavailable(f"broken off within the handshake: {type(error).__name__}", of_sender=True) from None
-        except (ssl.SSLError, ValueError) as error:
-            # A wrong certificate, or no TLS spoken at all: a person must look.
-            raise SenderBlocked(f"the encryption cannot be trusted: {type(error).__name__}") from None
-        except OSError as error:
-            raise Unavailable(f"broken off within the handshake: {type(error).__name__}", of_sender=True) from None
-        self._take_over()
 
     def _take_over(self) -> None:
         """Whatever smtplib has read ahead in clear is thrown away with its reader."""
@@ -258,15 +267,6 @@ class _Dialogue:
             raise Unavailable(f"broken off before the mail: {_cause(error)}", of_sender=lost) from None
 
 
-def _context(server: MailServer) -> ssl.SSLContext | None:
-    if server.security == "plain":
-        return None
-    try:
-        return verified_tls(server.ca_file)
-    except OSError as error:
-        raise ConfigError([Fault("ca_file", f"it holds no certificate: {type(error).__name__}")]) from None
-
-
 def _ask(still_true: StillTrue) -> None:
     try:
         left = still_true()
@@ -276,6 +276,11 @@ def _ask(still_true: StillTrue) -> None:
         raise Unavailable(f"the last question failed: {type(error).__name__}") from None
     if left <= timedelta(0):
         raise Unavailable("no longer true once connected")
+
+
+def _xtext(text: str) -> str:
+    """As RFC 3461 §4 wants it: `+`, `=` and what is no visible ASCII by their numbers."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
 
 
 def _coded(words: str) -> str:

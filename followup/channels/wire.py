@@ -19,6 +19,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
+from followup.errors import ConfigError, Fault, SenderBlocked, Unavailable
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -47,6 +49,14 @@ def verified_tls(ca_file: Path | None = None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def tls_for(security: str, ca_file: Path | None) -> ssl.SSLContext | None:
+    """What "tls" and "starttls" are verified by; None for "plain". Raises ConfigError."""
+    try:
+        return None if security == "plain" else verified_tls(ca_file)
+    except OSError as error:
+        raise ConfigError([Fault("ca_file", f"it holds no certificate: {type(error).__name__}")]) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,24 @@ class Line:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def encrypt(line: Line, tls: ssl.SSLContext | None, host: str) -> None:
+    """Turn a mail server's line to TLS.
+
+    Raises Unavailable if it breaks off, SenderBlocked if the other side cannot prove itself.
+    """
+    if tls is None:
+        raise SenderBlocked("no encryption is set up")
+    try:
+        line.start_tls(tls, host)
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        raise Unavailable(f"broken off within the handshake: {type(error).__name__}", of_sender=True) from None
+    except (ssl.SSLError, ValueError) as error:
+        # A wrong certificate, or no TLS spoken at all: a person must look.
+        raise SenderBlocked(f"the encryption cannot be trusted: {type(error).__name__}") from None
+    except OSError as error:
+        raise Unavailable(f"broken off within the handshake: {type(error).__name__}", of_sender=True) from None
 
 
 class _Reader(io.RawIOBase):

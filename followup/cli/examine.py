@@ -8,11 +8,12 @@ import stat
 import urllib.error
 import urllib.request
 import zoneinfo
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -79,8 +80,10 @@ def examine(app: App, *, offline: bool) -> Iterator[Finding]:
     if usable:
         yield from _practice(app, library)
     if not offline:
-        yield _reached("Twilio", app, ChannelName.SMS)
-        yield _reached("mail server", app, ChannelName.EMAIL)
+        yield _reached("Twilio", partial(_check, app, ChannelName.SMS))
+        yield _reached("mail server", partial(_check, app, ChannelName.EMAIL))
+        if app.config.mailbox is not None:
+            yield _reached("mailbox", partial(_open_mailbox, app))
         yield clock_against(app.config.twilio.base_url, app.clock)
 
 
@@ -188,10 +191,19 @@ def _zones_version() -> str:
     return f"{metadata.version('tzdata')} (of the Python package)"
 
 
-def _reached(about: str, app: App, channel: ChannelName) -> Finding:
-    """Address, encryption and credentials; nothing is sent."""
+def _check(app: App, channel: ChannelName) -> None:
+    app.channels[channel].check()
+
+
+def _open_mailbox(app: App) -> None:
+    if app.mailbox is not None:
+        app.mailbox.check()
+
+
+def _reached(about: str, check: Callable[[], None]) -> Finding:
+    """Address, encryption and credentials; nothing is sent, and no mail is read."""
     try:
-        app.channels[channel].check()
+        check()
     except DeliveryError as error:
         return fault(about, f"{error}; check its table in config.toml and its secret")
     except FaultsError as error:

@@ -14,6 +14,7 @@ from cli_clinic import SandboxClinic
 
 from followup.cli.examine import State, clock_against
 from followup.clock import SystemClock
+from followup.sandbox import SANDBOX_LOGIN, ImapSandbox
 
 
 def faults(desk: SandboxClinic, *args: str) -> dict[str, str]:
@@ -127,3 +128,21 @@ def test_a_provider_that_names_no_time_is_no_fault() -> None:
             return 0.0
 
     assert clock_against("http://127.0.0.1:9", Still()).state is State.NOTE
+
+
+def with_mailbox(desk: SandboxClinic, mailbox: ImapSandbox, password: str) -> None:
+    table = f'[mailbox]\nhost = "127.0.0.1"\nport = {mailbox.port}\nsecurity = "plain"\nusername = "mailbox"\n'
+    desk.config.write_text(f"{desk.config.read_text()}\n{table}")
+    secret = desk.folder / "secrets/mailbox_password"
+    secret.write_text(password)
+    secret.chmod(0o600)
+
+
+def test_the_mailbox_is_opened_where_one_is_configured(sandbox_clinic: SandboxClinic) -> None:
+    assert "mailbox: " not in sandbox_clinic.run("doctor").stdout
+    with ImapSandbox() as mailbox:
+        with_mailbox(sandbox_clinic, mailbox, SANDBOX_LOGIN[1])
+        assert "mailbox: reached" in sandbox_clinic.run("doctor").stdout
+        mailbox.login = ("mailbox", "another")
+        assert list(faults(sandbox_clinic)) == ["mailbox"]
+    assert list(faults(sandbox_clinic)) == ["mailbox"]
