@@ -47,7 +47,7 @@ is the program itself where a test installs it."""
 EXAMPLES = ("214-555-0100", "214-555-0123", "name@example.org", "1948-03-07")
 """Stand in what is said about a wrong answer, for the right one; they are nobody's."""
 
-SECRETS = ("keys", "index_key", "twilio_auth_token", "smtp_password", "database_password")
+SECRETS = ("keys", "index_key", "twilio_auth_token", "smtp_password", "mailbox_password", "database_password")
 FEWEST_LETTERS = 12
 """Of a secret that is searched for: a test's short one may be a word."""
 

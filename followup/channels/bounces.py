@@ -30,7 +30,7 @@ _REFUSAL = re.compile(
 """A permanent reply of SMTP (RFC 5321 §4.2.2) or enhanced code, in a report for people's eyes only."""
 _MOST_TOLD = 20_000
 """Characters of such a report that are searched."""
-_COPY_BELOW = re.compile(r"-{2,}.{0,80}(?:copy of the|original) message.{0,40}", re.IGNORECASE)
+_COPY_BELOW = re.compile(r"^-{2,10}.{0,80}?(?:copy of the|original) message.{0,40}", re.IGNORECASE | re.MULTILINE)
 _SENDERS = frozenset({"mailer-daemon", "postmaster"})
 
 

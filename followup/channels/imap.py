@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
-import re
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from followup.care.message import LONGEST_ATTEMPT
+from followup.channels.imap_answers import NO_IMAP, About, quoted, shown, told_of
 from followup.channels.letter import RawMail
 from followup.channels.mail import Security
 from followup.channels.mailbox import BEGINNING, END, LARGEST_WHOLE, joined
@@ -32,10 +32,6 @@ _MOST_AT_ONCE = 200
 _ZONES = timedelta(days=1)
 """SEARCH compares the calendar date of wherever the server thinks it is."""
 _FAREWELL = timedelta(seconds=1)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_UID = re.compile(rb"\bUID (\d{1,10})\b")
-_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,12})\b")
-_DELIVERED = re.compile(rb'INTERNALDATE "([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d\d)(\d\d)"')
 _NOT_NOW = ("UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT")
 """Response codes of a refusal that will pass (RFC 5530)."""
 
@@ -44,7 +40,6 @@ _FAULTS = (OSError, imaplib.IMAP4.abort)
 
 T = TypeVar("T")
 
-_NO_IMAP = "the mailbox's server does not keep to the protocol"
 NOT_LET_IN = "the mailbox does not let us in"
 
 
@@ -59,15 +54,6 @@ class ImapServer:
     password: str = field(repr=False)
     folder: str = "INBOX"
     ca_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _About:
-    """What a server tells of a mail before it is fetched."""
-
-    uid: str
-    received: datetime
-    size: int
 
 
 class ImapMailbox:
@@ -180,19 +166,18 @@ class _Conversation:
 
     def since(self, day: date) -> list[str]:
         """The UIDs of all mails that came in on a day (the server's) or after it."""
-        wanted = f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}"
-        answer = self._asked(lambda: self._imap.uid("SEARCH", "SINCE", wanted))
+        answer = self._asked(lambda: self._imap.uid("SEARCH", "SINCE", shown(day)))
         return [
             uid.decode("ascii", "replace") for part in answer if isinstance(part, bytes) for uid in part.split()
         ]
 
-    def about(self, uids: list[str]) -> Iterator[_About]:
+    def about(self, uids: list[str]) -> Iterator[About]:
         """What the server tells of each; oldest numbers first. Those that are gone are left out."""
         for start in range(0, len(uids), _MOST_AT_ONCE):
             some = ",".join(uids[start : start + _MOST_AT_ONCE])
-            yield from filter(None, map(_about, self._fetched(some, "(UID INTERNALDATE RFC822.SIZE)")))
+            yield from filter(None, map(told_of, self._fetched(some, "(UID INTERNALDATE RFC822.SIZE)")))
 
-    def mail(self, about: _About) -> RawMail | None:
+    def mail(self, about: About) -> RawMail | None:
         """The mail, or both its ends; None if it is gone."""
         if about.size <= LARGEST_WHOLE:
             content = self._part(about.uid, "BODY.PEEK[]")
@@ -216,7 +201,7 @@ class _Conversation:
         answer = self._fetched(uid, f"({part})")
         found = next((piece[1] for piece in answer if isinstance(piece, tuple)), None)
         if found is None and any(b"BODY[" in piece for piece in answer if isinstance(piece, bytes)):
-            raise Unavailable(_NO_IMAP, of_sender=True)
+            raise Unavailable(NO_IMAP, of_sender=True)
         return found
 
     def _start_tls(self, tls: ssl.SSLContext | None, host: str) -> None:
@@ -239,7 +224,7 @@ class _Conversation:
         elif "LOGINDISABLED" in self._imap.capabilities:
             raise SenderBlocked("the mailbox's server offers no way to log in that we know")
         else:
-            words: Any = (_quoted(username), _quoted(password))  # its types deny the bytes that it takes
+            words: Any = (quoted(username), quoted(password))  # its types deny the bytes that it takes
             self._let_in(lambda: self._imap.xatom("LOGIN", *words))
             self._imap.state = "AUTH"
 
@@ -253,7 +238,7 @@ class _Conversation:
             self._refuse(NOT_LET_IN)
 
     def _examine(self, folder: str) -> None:
-        name: Any = _quoted(folder)
+        name: Any = quoted(folder)
         if self._said(lambda: self._imap.select(name, readonly=True))[0] != "OK":
             self._refuse("the mailbox has no such folder, or it may not be read")
         told = self._imap.response("UIDVALIDITY")[1]
@@ -275,7 +260,7 @@ class _Conversation:
         try:
             return self._heard(verb)
         except imaplib.IMAP4.error:
-            raise Unavailable(_NO_IMAP, of_sender=True) from None
+            raise Unavailable(NO_IMAP, of_sender=True) from None
 
     def _heard(self, verb: Callable[[], T]) -> T:
         """What comes of one command. The line's measure of bytes begins anew with each, its deadline does not."""
@@ -286,34 +271,4 @@ class _Conversation:
             raise Unavailable(f"broken off: {type(error).__name__}", of_sender=True) from None
         except (ValueError, LookupError, TypeError):
             # What the client makes of an answer that is none.
-            raise Unavailable(_NO_IMAP, of_sender=True) from None
-
-
-def _about(piece: object) -> _About | None:
-    """What one line of an answer tells; None if it tells of something else, as servers do unasked."""
-    line = piece if isinstance(piece, bytes) else b""
-    uid, size = _UID.search(line), _SIZE.search(line)
-    if uid is None or size is None:
-        return None
-    return _About(uid[1].decode("ascii"), _moment(line), int(size[1]))
-
-
-def _moment(line: bytes) -> datetime:
-    found = _DELIVERED.search(line)
-    try:
-        if found is not None:
-            day, month, year, *clock, hours, minutes = (part.decode("ascii") for part in found.groups())
-            east = timedelta(hours=int(hours), minutes=int(hours[0] + minutes))
-            hour, minute, second = map(int, clock)
-            zone = timezone(east)
-            told = datetime(int(year), _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=zone)
-            return told.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise Unavailable(_NO_IMAP, of_sender=True)
-
-
-def _quoted(text: str) -> bytes:
-    """As a quoted string, in bytes: the client itself would take ASCII only, and quotes not everything."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'.encode()
+            raise Unavailable(NO_IMAP, of_sender=True) from None

@@ -33,6 +33,8 @@ __all__ = ["MailServer", "SmtpEmail"]
 MOST_MAILS = 100
 """On one connection; many servers count, and refuse the next."""
 
+_NO_MAIL = "0" * 32
+"""The id of no mail, as long as an id is."""
 _FAREWELL = timedelta(seconds=1)
 _READY = 220
 _OK = 250
@@ -69,7 +71,7 @@ class SmtpEmail:
         """Prove address, certificate and credentials; nothing is sent."""
         dialogue = self._opened(Deadline.after(LONGEST_ATTEMPT))
         try:
-            dialogue.prove()
+            dialogue.prove(self._server)
         finally:
             dialogue.close()
 
@@ -162,9 +164,12 @@ class _Dialogue:
         if server.username is not None and server.password is not None:
             self._log_in(server.username, server.password)
 
-    def prove(self) -> None:
-        """The server answers to NOOP."""
+    def prove(self, server: MailServer) -> None:
+        """The server answers to NOOP, and takes an envelope that names the mail, where bounces are read."""
         self._expect(_OK, self._said(self._smtp.noop))
+        if server.bounces:
+            self._expect(_OK, self._said(lambda: self._smtp.mail(server.ours.bounce_address(_NO_MAIL))))
+            self._expect(_OK, self._said(self._smtp.rset))
 
     def hand_over(self, envelope: _Envelope, content: bytes) -> None:
         """One mail to one recipient, from MAIL to the answer to the dot."""

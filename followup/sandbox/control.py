@@ -6,7 +6,9 @@ POST receive      {"from", "body", "to"?, "num_media"?}
 POST fault        {"faults": [{"kind": "Refuse", "code": 21610}], "to"?, "on"?, "always"?}
 POST fate         {"number", "status"?, "error_code"?}
 POST mail-fault   {"faults": [{"kind": "SmtpReply", "at": "RCPT", "code": 450}], "to"?, "always"?}
-POST clear        faults and fates are forgotten, messages stay
+POST mail-in      {"raw"}                       a mail, into the mailbox
+POST bounce       {"message_id", "status"?}     what comes back about a mail that was kept, into the mailbox
+POST clear        faults and fates are forgotten, messages and mails stay
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from followup.sandbox.bounce_mail import bounce_mail
 from followup.sandbox.faults import fault_from_json
 from followup.sandbox.http_wire import HttpReply, HttpRequest, json_reply
 from followup.sandbox.smtp_faults import smtp_fault_from_json
@@ -61,6 +64,8 @@ def _write(name: str, asked: dict[str, Any], twilio: TwilioSandbox, mail: SmtpSa
         "fault": lambda: _fault(asked, twilio),
         "fate": lambda: twilio.fate(**asked),
         "mail-fault": lambda: _mail_fault(asked, mail),
+        "mail-in": lambda: _mail_in(asked.get("raw") or _missing("raw"), twilio),
+        "bounce": lambda: _bounce(asked, twilio, mail),
         "clear": lambda: _clear(twilio, mail),
     }
     if name not in deeds:
@@ -91,8 +96,24 @@ def _mail_fault(asked: dict[str, Any], mail: SmtpSandbox | None) -> None:
         strike(fault, to=asked.get("to"))
 
 
+def _mail_in(raw: str | bytes, twilio: TwilioSandbox) -> dict[str, object]:
+    if twilio.mailbox is None:
+        raise LookupError("mailbox")
+    return {"uid": twilio.mailbox.deliver(raw.encode() if isinstance(raw, str) else raw)}
+
+
+def _bounce(asked: dict[str, Any], twilio: TwilioSandbox, mail: SmtpSandbox | None) -> dict[str, object]:
+    wanted = asked.get("message_id") or _missing("message_id")
+    for kept in mail.mails if mail else ():
+        if kept.message_id == wanted:
+            return _mail_in(bounce_mail(kept, asked.get("status") or "5.1.1"), twilio)
+    raise LookupError("mail")
+
+
 def _clear(twilio: TwilioSandbox, mail: SmtpSandbox | None) -> None:
     twilio.clear()
+    if twilio.mailbox:
+        twilio.mailbox.clear()
     if mail:
         mail.clear()
 

@@ -19,6 +19,7 @@ from followup.sandbox import control, numbers
 from followup.sandbox.distort import accepts, distorted
 from followup.sandbox.faults import BlackHole, Close, Delay, Fault, FaultPlan, Moment, Request, Reset, Trickle
 from followup.sandbox.http_wire import HttpReply, HttpRequest, head_and_body, read_request
+from followup.sandbox.imap_server import ImapSandbox
 from followup.sandbox.ledger import Ledger, doubles, new_sid
 from followup.sandbox.loopback import HOST, LoopbackServer
 from followup.sandbox.sms import Fate, FateStatus, Sms
@@ -65,6 +66,8 @@ class TwilioSandbox:
         self.settings = Settings()
         self.mail: SmtpSandbox | None = None
         """The mail server that `/_sandbox/` speaks for as well, if any."""
+        self.mailbox: ImapSandbox | None = None
+        """The mailbox that it puts mails into, if any."""
         self._now, self._own, self._tls = now, tuple(own), tls
         self._ledger = Ledger()
         self._api = TwilioApi((account_sid, auth_token), own, self._ledger, self.settings, now)

@@ -6,7 +6,7 @@ import datetime as dt
 from datetime import UTC
 
 import pytest
-from channel_parts import ADDRESS, a_mail, a_mail_server, an_hour, mailing
+from channel_parts import ADDRESS, a_mail, a_mail_server, an_hour, mailing, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from mail_corpus import EXCHANGE, GMAIL_BOUNCE, MAIL_ID, PATIENT, POSTFIX, QMAIL, REPORTS, TOKEN
@@ -15,7 +15,8 @@ from followup.care.arrival import Arrival, Bounce
 from followup.channels.inbound_mail import read_mail
 from followup.channels.letter import RawMail
 from followup.channels.mail import OurMails
-from followup.sandbox.smtp_faults import SmtpHide
+from followup.errors import SenderBlocked
+from followup.sandbox.smtp_faults import SmtpHide, SmtpReply
 from followup.sandbox.smtp_server import SmtpSandbox
 
 OURS = OurMails("clinic@clinic.example")
@@ -162,6 +163,14 @@ def test_nothing_is_asked_of_a_server_that_does_not_offer_it(post: SmtpSandbox) 
     (kept,) = post.mails
     assert (kept.envelope_id, kept.notify) == ("", "")
     assert told(post.bounce(kept))[0] == a_mail().mail_id
+
+
+def test_a_server_that_does_not_let_us_name_the_mail_is_found_by_the_check(post: SmtpSandbox) -> None:
+    with mailing(post.port, bounces=True) as channel:
+        channel.check()
+        post.next(SmtpReply("MAIL", 550, "5.7.60"))
+        assert isinstance(outcome(channel.check), SenderBlocked)
+    assert post.mails == []
 
 
 def test_without_a_mailbox_the_envelope_is_the_plain_address(post: SmtpSandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import json
 import signal
 import smtplib
@@ -110,6 +111,21 @@ def test_mail_faults_can_be_set_through_the_door(process: Process, door: Callabl
         assert line.mail("a@clinic.example")[0] == 250
 
 
+def test_a_mail_can_come_in_and_one_can_bounce_through_the_door(
+    process: Process, door: Callable[..., Any]
+) -> None:
+    with smtplib.SMTP("127.0.0.1", process[1]["smtp_port"], timeout=10) as line:
+        line.sendmail("a@clinic.example", ["b@mail.example"], "Message-ID: <1@clinic.example>\r\n\r\nHi\r\n")
+    assert door("mail-in", raw="Subject: Re: a note\n\nIt is an 8.\n") == {"uid": 1}
+    assert door("bounce", message_id="<1@clinic.example>") == {"uid": 2}
+    with imaplib.IMAP4("127.0.0.1", process[1]["imap_port"], timeout=10) as line:
+        line.login(process[1]["imap_username"], process[1]["imap_password"])
+        line.select(readonly=True)
+        found = [line.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1] for uid in ("1", "2")]
+    assert found[0] == b"Subject: Re: a note\r\n\r\nIt is an 8.\r\n"
+    assert b"Action: failed" in found[1]
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "status", "told"),
     [
@@ -119,6 +135,8 @@ def test_mail_faults_can_be_set_through_the_door(process: Process, door: Callabl
         ("fault", {"to": PATIENT}, 400, "faults is missing"),
         ("receive", {"body": "8"}, 400, "from is missing"),
         ("fate", {"number": PATIENT, "status": "lost"}, 400, "one of"),
+        ("mail-in", {"text": "8"}, 400, "raw is missing"),
+        ("bounce", {"message_id": "<2@clinic.example>"}, 404, "unknown: mail"),
         ("nothing", {"a": 1}, 404, "unknown"),
         ("nothing", {}, 404, "unknown"),
     ],
