@@ -363,7 +363,7 @@ def test_a_server_that_falls_silent_is_given_up_at_the_deadline(imap: ImapSandbo
 def test_a_server_that_talks_nonsense_is_not_believed(imap: ImapSandbox, at: str, answer: bytes) -> None:
     imap.deliver(words(1), NOW)
     imap.next(ImapSay(at, answer))
-    mailbox = reading(imap.port, timedelta(seconds=2))
+    mailbox = reading(imap.port, timedelta(seconds=5))
     assert isinstance(outcome(lambda: mailbox.arrived(NOW)), Unavailable)
     assert told(mailbox, NOW) == ["answer 1"]
 
