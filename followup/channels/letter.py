@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Part
 from email.parser import BytesParser
@@ -57,7 +58,7 @@ class Letter:
         raw = self.first("subject")
         try:
             return " ".join(str(make_header(decode_header(raw))).split())
-        except (ValueError, LookupError, IndexError):
+        except (MessageError, ValueError, LookupError):
             return raw
 
     @cached_property

@@ -128,6 +128,15 @@ def test_the_sender_is_the_address_and_never_what_is_shown_before_it(sender: str
     assert read(f"From: {sender}\n\nYes\n".encode()).address == address
 
 
+@pytest.mark.parametrize(
+    "subject", ["=?utf-8?b?A?=", "=?\N{LATIN SMALL LETTER E WITH ACUTE}?q?x?=", "=?x-no?q?=ff?="]
+)
+def test_a_subject_that_cannot_be_decoded_hides_no_words(subject: str) -> None:
+    came = read(f"From: {PATIENT}\nSubject: {subject}\n\nmy leg is numb\n".encode())
+    assert came.words.endswith("my leg is numb")
+    assert came.media == 0
+
+
 def test_two_mails_of_one_message_id_are_two() -> None:
     """Somebody who knows a mail's Message-ID could otherwise hide it behind one of their own."""
     assert read(PLAIN).provider_id == read(PLAIN).provider_id
