@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from followup.care.plan import CarePlan, Step
 from followup.errors import Fault, MessageError
 from followup.messages.folder import SHARED, Files, read_files
 from followup.messages.plan_file import read_plan
+from followup.messages.reply_words import ReplyWords, read_reply_words
 from followup.messages.template import FRAMES, Uses, read_template
 from followup.messages.words import MONTHS, SUBJECTS, Months, Subjects, Words, read_words
 from followup.toml_file import parse
@@ -48,6 +49,7 @@ class Contents:
     texts: Mapping[str, str]
     uses: Mapping[str, Uses]
     words: Words
+    reply_words: ReplyWords = field(default_factory=ReplyWords)
     refused: frozenset[str] = frozenset()
     faults: tuple[Fault, ...] = ()
 
@@ -107,6 +109,8 @@ def read_contents(folder: Path) -> Contents:
     files, faults = read_files(folder)
     words, more = read_words(folder, files.shared)
     faults += more
+    reply_words, more = read_reply_words(folder, files.shared, files.plans)
+    faults += more
     plans = {}
     for key in files.plans:
         plan, more = read_plan(folder, key, words.restrictions)
@@ -116,7 +120,7 @@ def read_contents(folder: Path) -> Contents:
     faults += _missing_languages(files, words)
     uses, refused = _read_all(files, plans)
     texts = {**files.templates, **words.shared}
-    contents = Contents(folder, plans, files.plans, texts, uses, words, frozenset(refused))
+    contents = Contents(folder, plans, files.plans, texts, uses, words, reply_words, frozenset(refused))
     told = [fault for found in refused.values() for fault in found]
     return replace(contents, faults=(*faults, *told, *_missing_texts(contents)))
 

@@ -14,6 +14,7 @@ from followup.care.message import Text
 from followup.care.people import Role
 from followup.care.plan import CarePlan
 from followup.care.practice import Practice
+from followup.care.reply import Vocabulary
 from followup.errors import Fault, InputError, MessageError, NotFoundError
 from followup.messages.approvals import (
     Approval,
@@ -65,6 +66,7 @@ class MessageLibrary:
         self._contents = contents
         self._clinic = clinic
         self._approvals = approvals
+        self._vocabularies: dict[str | None, Vocabulary] = {}
 
     @classmethod
     def load(cls, folder: Path, clinic: ClinicWords) -> Self:
@@ -192,6 +194,17 @@ class MessageLibrary:
         """The fixed answer to a worrying text. Raises MessageError if that language has none."""
         path = f"{SHARED}/{language}/{RED_FLAG_SUICIDE if suicide else RED_FLAG}"
         return Text(plain(write_shared(path, self._clinic, {}, self._chooser(SHARED, language))))
+
+    def vocabulary(self, plan: str | None) -> Vocabulary:
+        """What a reply is read with: all languages, the clinic's additions, and those of this plan if it is known.
+
+        Raises MessageError where the folder has faults.
+        """
+        if self.faults:
+            raise MessageError(list(self.faults))
+        if plan not in self._vocabularies:
+            self._vocabularies[plan] = self._contents.reply_words.vocabulary(plan)
+        return self._vocabularies[plan]
 
     def correction(self, language: str, restriction: str, until: date) -> Text:
         """A draft for staff: the date a patient was told has changed. `until` is the restriction's new end."""
