@@ -13,7 +13,11 @@ class Kind(StrEnum):
     """What a message is for; `POLICIES` says what follows from it."""
 
     REMINDER = "reminder"
+    ANSWER = "answer"
+    RED_FLAG = "red_flag"
+    STAFF_TEXT = "staff_text"
     ALERT = "alert"
+    DIGEST = "digest"
 
 
 class Priority(IntEnum):
@@ -30,18 +34,28 @@ class Policy:
 
     `gated`: alive, consent, procedure, restrictions are asked. `windowed`: never at night. `capped`: counts
     toward the patient's texts a day and a week. `repeated_at_once`: in doubt it is sent again without settling.
+    `stopped`: never to a number that has opted out. `pausable`: it waits while a person has paused its channel.
     """
 
-    gated: bool
-    windowed: bool
-    capped: bool
-    repeated_at_once: bool
+    gated: bool = False
+    windowed: bool = False
+    capped: bool = False
+    repeated_at_once: bool = False
+    stopped: bool = True
+    pausable: bool = True
 
 
 POLICIES = {
-    Kind.REMINDER: Policy(gated=True, windowed=True, capped=True, repeated_at_once=False),
-    # A page to staff, or a test they asked for: it goes at once, day or night.
-    Kind.ALERT: Policy(gated=False, windowed=False, capped=False, repeated_at_once=True),
+    Kind.REMINDER: Policy(gated=True, windowed=True, capped=True),
+    # A fixed answer to somebody who has just written; it has limits of its own (`care/response.py`).
+    Kind.ANSWER: Policy(),
+    # The answer to a red flag outranks every guard (CARE.md §0).
+    Kind.RED_FLAG: Policy(repeated_at_once=True, stopped=False, pausable=False),
+    # A person's own words to a patient; what they begin is planned into the send window.
+    Kind.STAFF_TEXT: Policy(),
+    # A page or a notice to staff, or a test they asked for: it goes at once, day or night.
+    Kind.ALERT: Policy(repeated_at_once=True, stopped=False, pausable=False),
+    Kind.DIGEST: Policy(stopped=False),
 }
 
 
@@ -72,7 +86,8 @@ class Message:
     """A rendered and addressed message, on its way to a channel.
 
     `to` is an E.164 number or an e-mail address. `mail_id` is the same on every attempt, so that whoever receives
-    a repeated mail can merge the copies. Everything but `id`, `attempt` and `channel` is private.
+    a repeated mail can merge the copies. `answers`: it replies to somebody who has just written (RFC 3834). Who, where
+    and what is private.
     """
 
     id: int
@@ -81,6 +96,7 @@ class Message:
     to: str
     text: Text
     mail_id: str
+    answers: bool = False
 
     def __repr__(self) -> str:
         return f"<Message {self.id}.{self.attempt} {self.channel}>"

@@ -111,7 +111,8 @@ class Procedure:
 class Patient:
     """A person in care, with everybody who is written to and everything that was done.
 
-    Identity (name, birth date, record number) is not here: no rule needs it.
+    Identity (name, birth date, record number) is not here: no rule needs it. `in_conversation`: staff are texting
+    with them, and what the program would say waits.
     """
 
     id: int
@@ -119,6 +120,7 @@ class Patient:
     procedures: tuple[Procedure, ...]
     died: bool = False
     on_hold: bool = False
+    in_conversation: bool = False
 
     @property
     def in_hospital(self) -> bool:

@@ -34,7 +34,19 @@ class _Asks:
 class TaskKind(StrEnum):
     """What it is about; one task of a kind is open per patient at a time."""
 
+    RED_FLAG = "red_flag"
+    WARNING_SIGN = "warning_sign"
     HIGH_PAIN = "high_pain"
+    WORSE = "worse"
+    HELP = "help"
+    CALL_ME = "call_me"
+    DEATH = "death"
+    IN_HOSPITAL = "in_hospital"
+    LATE_REPLY = "late_reply"
+    WROTE_BACK = "wrote_back"
+    UNREADABLE = "unreadable"
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
     CALL = "call"
     NO_ANSWER = "no_answer"
     TELL_BY_PHONE = "tell_by_phone"
@@ -69,6 +81,28 @@ class TaskKind(StrEnum):
 
 
 _KINDS = {
+    TaskKind.RED_FLAG: _Asks(
+        Level.CRITICAL, "Call at once: they wrote of something that may be an emergency.", about_patient=True
+    ),
+    TaskKind.WARNING_SIGN: _Asks(Level.URGENT, "Call: they wrote of a warning sign.", about_patient=True),
+    TaskKind.WORSE: _Asks(Level.URGENT, "Call: it is worse, they write.", about_patient=True),
+    TaskKind.HELP: _Asks(Level.URGENT, "Call: HELP may be a cry for help.", about_patient=True),
+    TaskKind.CALL_ME: _Asks(Level.URGENT, "Call: they ask for it."),
+    TaskKind.DEATH: _Asks(
+        Level.URGENT,
+        "Confirm gently whether the patient has died; everything is on hold.",
+        about_patient=True,
+    ),
+    TaskKind.IN_HOSPITAL: _Asks(
+        Level.URGENT, "Find out: the patient may be in hospital; everything is on hold.", about_patient=True
+    ),
+    TaskKind.LATE_REPLY: _Asks(Level.URGENT, "Read it first: it was written long before it could be read."),
+    TaskKind.WROTE_BACK: _Asks(Level.URGENT, "Read what they wrote in your conversation (`followup text`)."),
+    TaskKind.UNREADABLE: _Asks(Level.ROUTINE, "Read what they wrote: the program does not understand it."),
+    TaskKind.OPT_OUT: _Asks(Level.ROUTINE, "Know that they want no more of it; ask how else to reach them."),
+    TaskKind.OPT_IN: _Asks(
+        Level.ROUTINE, "Ask whether they want it again, and record the consent (`followup change`)."
+    ),
     TaskKind.HIGH_PAIN: _Asks(Level.URGENT, "Call: the pain is high, or has risen.", about_patient=True),
     TaskKind.PAIN_NOTED: _Asks(Level.ROUTINE, "Look at the pain that was reported."),
     TaskKind.CALL: _Asks(Level.ROUTINE, "Call and read the script."),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from followup.errors import StorageError
 from followup.storage import schema
+from followup.storage.absences import Absences
 from followup.storage.agreements import Agreements
 from followup.storage.audit import Audit
 from followup.storage.backlog import Backlog
@@ -19,6 +20,7 @@ from followup.storage.chain import Chain
 from followup.storage.doubts import Doubts
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
 from followup.storage.faults import translated
+from followup.storage.history import History
 from followup.storage.inbox import Inbox
 from followup.storage.outbox import Outbox
 from followup.storage.register import Register
@@ -82,8 +84,16 @@ class Transaction:
         return Tasks(self.connection, self.sealer)
 
     @cached_property
+    def absences(self) -> Absences:
+        return Absences(self.connection)
+
+    @cached_property
     def audit(self) -> Audit:
         return Audit(self.connection, self.sealer)
+
+    @cached_property
+    def history(self) -> History:
+        return History(self.connection, self.sealer)
 
     @cached_property
     def stale(self) -> Stale:

@@ -136,6 +136,18 @@ class Agreements:
         self._connection.execute(query.values(lifted_at=now))
         return True
 
+    def set_pending(self, channel: ChannelName, address: str, now: datetime) -> bool:
+        """They asked by text for it to be opened again; False if it was not stopped. The stop stands."""
+        found = self._standing_suppression(channel, self.index_of(channel, address))
+        if found is None:
+            return False
+        self._connection.execute(update(t.suppressions).where(t.suppressions.c.id == found).values(pending_at=now))
+        return True
+
+    def stopped(self, channel: ChannelName, address: str) -> bool:
+        """Whether this number or address has opted out."""
+        return self._standing_suppression(channel, self.index_of(channel, address)) is not None
+
     def _standing_suppression(self, channel: ChannelName, index: bytes) -> int | None:
         s = t.suppressions.c
         return self._connection.scalar(

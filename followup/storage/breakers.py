@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, select
 from followup.care.breaker import Breaker, BreakerState
 from followup.care.people import ChannelName
 from followup.storage.conflicts import insert_or_replace
-from followup.storage.tables import breakers
+from followup.storage.practice_tables import breakers
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, text, update
 
+from followup.storage.practice_tables import seals
 from followup.storage.seal import Sealer
-from followup.storage.tables import audit, seals
+from followup.storage.tables import audit
 
 MOST_LINES = 5000
 """Lines under one seal: verifying reads one seal's lines at a time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -13,6 +13,12 @@ def insert_unless_there(connection: Connection, table: Table, values: Mapping[st
     query = _insert(connection, table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
     found: bool = connection.execute(query).first() is not None
     return found
+
+
+def insert_all_unless_there(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert rows in one statement, but for those that one there already excludes; returns how many were new."""
+    query = _insert(connection, table).values(list(rows)).on_conflict_do_nothing().returning(*table.primary_key)
+    return len(connection.execute(query).all()) if rows else 0
 
 
 def insert_or_replace(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:

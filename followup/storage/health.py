@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from followup.care.delivery import Status
+from followup.care.message import Kind
 from followup.care.people import ChannelName
 from followup.storage.faults import CorruptStorageError, explained
-from followup.storage.tables import WAITING, messages, procedures
+from followup.storage.tables import WAITING, attempts, messages, procedures, replies
 
 
 def sound(connection: Connection) -> bool:
@@ -58,3 +60,44 @@ def questions_due_by(connection: Connection, moment: datetime) -> int:
 def plans_followed(connection: Connection) -> set[str]:
     """The plans of all procedures that stand."""
     return set(connection.scalars(select(procedures.c.plan).where(procedures.c.cancelled_at.is_(None)).distinct()))
+
+
+TO_STAFF = (Kind.ALERT, Kind.DIGEST)
+_TAKEN = (Status.ACCEPTED, Status.SENT)
+
+
+def gone_since(connection: Connection, since: datetime) -> dict[Status, int]:
+    """What became of the messages to patients whose last attempt began at or after a moment, by status."""
+    w = messages.c
+    query = select(w.status, func.count()).where(w.sent_at >= since, w.kind.not_in(TO_STAFF)).group_by(w.status)
+    return {Status(status): count for status, count in connection.execute(query)}
+
+
+def replies_since(connection: Connection, since: datetime) -> int:
+    """How many texts, mails and spoken answers were read at or after a moment."""
+    return int(connection.scalar(select(func.count()).where(replies.c.read_at >= since)) or 0)
+
+
+def unhandled_replies(connection: Connection) -> int:
+    """How many were stored and wait to be handled."""
+    return int(connection.scalar(select(func.count()).where(replies.c.handled_at.is_(None))) or 0)
+
+
+def red_flag_lags(connection: Connection, since: datetime) -> list[timedelta]:
+    """From the moment a red flag was read to the moment the provider had its answer, for those since a moment."""
+    w, a = messages.c, attempts.c
+    query = (
+        select(w.planned_at, a.ended_at)
+        .select_from(messages.join(attempts, a.message_id == w.id))
+        .where(w.kind == Kind.RED_FLAG, w.planned_at >= since, a.outcome.in_(_TAKEN))
+        .order_by(w.planned_at)
+    )
+    return [row.ended_at - row.planned_at for row in connection.execute(query) if row.ended_at]
+
+
+def last_page(connection: Connection, step: str) -> tuple[datetime, Status] | None:
+    """When the newest page of a sort was planned, and what became of it."""
+    w = messages.c
+    query = select(w.planned_at, w.status).where(w.kind == Kind.ALERT, w.step == step)
+    row = connection.execute(query.order_by(w.id.desc()).limit(1)).one_or_none()
+    return (row.planned_at, Status(row.status)) if row else None

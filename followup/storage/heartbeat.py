@@ -19,7 +19,8 @@ from followup import log
 from followup.errors import StorageError
 from followup.storage.faults import translated
 from followup.storage.liveness import forget, gone, hold, new_name
-from followup.storage.tables import IN_HAND, messages, owners
+from followup.storage.practice_tables import owners
+from followup.storage.tables import IN_HAND, messages
 
 BEAT_EVERY = 10.0
 FENCED_AFTER = 60.0

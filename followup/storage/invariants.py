@@ -1,7 +1,7 @@
-"""What must hold of any database of ours, at any moment: each part of I1 to I20 that a database can show.
+"""What must hold of any database of ours, at any moment: each part of I1 to I22 that a database can show.
 
-A breach is one sentence with ids and no identity. The numbers are those of the design (RELIABILITY.md §2.6); what
-only a provider or a whole run can show is named with the test that shows it.
+A breach is one sentence with ids and no identity. The numbers up to I20 are those of the design (RELIABILITY.md
+§2.6); what only a provider or a whole run can show is named with the test that shows it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,27 @@ from sqlalchemy import Row, Select, and_, exists, func, or_, select, text
 from followup.care.attempt import MOST_ATTEMPTS
 from followup.care.delivery import NOT_REACHED, SET_ASIDE, UNSENT, WITH_PROVIDER, Status
 from followup.care.local_time import local_day
-from followup.care.message import LONGEST_ATTEMPT, Kind, Priority
+from followup.care.message import LONGEST_ATTEMPT, POLICIES, Kind, Priority
 from followup.care.people import ChannelName, Patient
 from followup.care.practice import Practice
 from followup.care.reason import Reason
+from followup.care.response import CONFIRMS_A_STOP
 from followup.care.restrictions import holder, limits
 from followup.care.task import TaskKind
 from followup.errors import StorageError
 from followup.storage import Transaction, schema
 from followup.storage.outbox_rows import unpacked
 from followup.storage.seal import Place
-from followup.storage.tables import attempts, audit, messages, patients, procedures, tasks
+from followup.storage.tables import (
+    attempts,
+    audit,
+    messages,
+    patients,
+    procedures,
+    replies,
+    suppressions,
+    tasks,
+)
 
 GRACE = timedelta(minutes=10)
 """So long a thing may be under way: a sweep, a rescue, a seal."""
@@ -245,6 +255,30 @@ def _sums(look: Look) -> Iterator[str]:
         yield f"message {row.id} is {row.status}, and no attempt of it was taken"
 
 
+def _what_came_in_is_handled(look: Look) -> Iterator[str]:
+    r = replies.c
+    for row in look.rows(select(r.id).where(r.handled_at.is_(None), r.read_at < look.now - GRACE)):
+        yield f"reply {row.id} was stored over ten minutes ago, and nothing has followed from it"
+    named = or_(r.reading.is_(None), r.reading == "")
+    for row in look.rows(select(r.id).where(r.handled_at.is_not(None), named)):
+        yield f"reply {row.id} is handled, and was read as nothing"
+
+
+def _stopped_is_stopped(look: Look) -> Iterator[str]:
+    m, s = messages.c, suppressions.c
+    stoppable = sorted(kind for kind, policy in POLICIES.items() if policy.stopped)
+    same = (s.address_index == m.address_index) & (s.channel == m.channel)
+    query = (
+        _accepted(m.kind)
+        .join(suppressions, same)
+        .where(m.kind.in_(stoppable), m.step.not_in(sorted(CONFIRMS_A_STOP)))
+        .where(attempts.c.began_at > s.since, or_(s.lifted_at.is_(None), attempts.c.began_at < s.lifted_at))
+    )
+    for row in look.rows(query.add_columns(s.since)):
+        if row.began_at > row.since + LONGEST_ATTEMPT:
+            yield f"message {row.id} was sent to a number or address that had opted out"
+
+
 CHECKS: Mapping[str, Callable[[Look], Iterator[str]]] = {
     "I1 nothing disappears": _nothing_disappears,
     "I2 nothing is taken twice": _once,
@@ -263,4 +297,6 @@ CHECKS: Mapping[str, Callable[[Look], Iterator[str]]] = {
     "I18 one version": _one_version,
     "I19 time does not run ahead": _no_line_of_the_future,
     "I20 the sums agree": _sums,
+    "I21 what came in is handled": _what_came_in_is_handled,
+    "I22 who stopped us is written to no more": _stopped_is_stopped,
 }

@@ -22,8 +22,9 @@ from followup.storage.engine import sqlite_path
 from followup.storage.heartbeat import DEAD_AFTER
 from followup.storage.liveness import gone
 from followup.storage.owner import owner_of
+from followup.storage.practice_tables import owners
 from followup.storage.switches import Switch
-from followup.storage.tables import IN_HAND, messages, owners
+from followup.storage.tables import IN_HAND, messages
 
 if TYPE_CHECKING:
     from followup.clock import Clock

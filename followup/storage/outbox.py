@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
-from followup.care.delivery import Mover, Status
+from followup.care.delivery import SET_ASIDE, Mover, Status
 from followup.care.message import Kind, Priority, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
 from followup.care.reconcile import Changes, Ending, Move
 from followup.care.timeline import Reminder
+from followup.storage.agreements import Agreements
 from followup.storage.ids import new_ids
 from followup.storage.moves import Change, swap, swap_all
 from followup.storage.outbox_rows import Entry, NewMessage, entries, packed, unpacked
@@ -77,7 +78,10 @@ class Outbox:
             "kind": new.kind,
             "key": new.key,
             "channel": new.channel,
-            "step": "",
+            "step": new.step,
+            "patient_id": new.patient_id,
+            "contact_id": new.contact_id,
+            "address_index": Agreements(self._connection, self._sealer).index_of(new.channel, new.address),
             "address": self._sealer.seal(Place("messages", "address", row), new.address),
             "words": self._sealer.seal(Place("messages", "words", row), packed(new.words)),
             "not_before": new.due_at,
@@ -105,6 +109,12 @@ class Outbox:
         values = {"trial": False, "revision": messages.c.revision + 1, "updated_at": now}
         return self._connection.execute(query.values(**values)).rowcount
 
+    def written_to(self, channel: ChannelName, address: str, kind: Kind, since: datetime) -> tuple[datetime, ...]:
+        """When messages of a kind were planned for a number or address, but for those that never went."""
+        w, index = messages.c, Agreements(self._connection, self._sealer).index_of(channel, address)
+        query = select(w.planned_at).where(w.address_index == index, w.kind == kind, w.planned_at >= since)
+        return tuple(self._connection.scalars(query.where(w.status.not_in((Status.EXPIRED, *SET_ASIDE)))))
+
     # Looking up
 
     def get(self, message_id: int) -> Entry | None:
@@ -119,6 +129,11 @@ class Outbox:
         if row is None:
             return None
         return unpacked(self._sealer.open(Place("attempts", "words", row.id), row.words))
+
+    def by_provider_id(self, provider_id: str) -> Entry | None:
+        """The message that the provider knows by that id: for a mail, its Message-ID."""
+        found = entries(self._connection, select(messages).where(messages.c.provider_id == provider_id))
+        return found[0] if found else None
 
     def between(self, start: datetime, end: datetime) -> list[Entry]:
         """Messages that were due, or last moved, between two moments."""

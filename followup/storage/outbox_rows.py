@@ -92,7 +92,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message that is no reminder: it brings its own words and address. Its `key` makes it one and the same."""
+    """A message that is no reminder: it brings its own words and address. Its `key` makes it one and the same.
+
+    `step` says what it is: an answer's name, "page", "digest". `patient_id` and `contact_id`: to whom it is said.
+    """
 
     kind: Kind
     key: str
@@ -101,6 +104,9 @@ class NewMessage:
     valid_until: datetime
     address: str = field(repr=False)
     words: Text = field(repr=False)
+    step: str = ""
+    patient_id: int | None = None
+    contact_id: int | None = None
 
 
 def entries(connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Entry]:

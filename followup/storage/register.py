@@ -88,6 +88,7 @@ class Register:
                 tuple(_procedure(p) for p in procedures[row.id]),
                 died=row.died_at is not None,
                 on_hold=row.held_at is not None,
+                in_conversation=row.conversation_at is not None,
             )
             for row in rows
         }
@@ -177,11 +178,21 @@ class Register:
         return list(self._connection.scalars(query, {"index": self._sealer.index(kind, value)}))
 
     def by_address(self, channel: ChannelName, address: str) -> list[int]:
-        """Everybody who can be reached there: couples and daughters share."""
+        """Every patient who can be reached there: couples and daughters share."""
+        return sorted({patient for patient, _ in self.contacts_at(channel, address)})
+
+    def contacts_at(self, channel: ChannelName, address: str) -> list[tuple[int, int]]:
+        """Everybody who can be reached there: patient and contact."""
         column = t.contacts.c.email_index if channel is ChannelName.EMAIL else t.contacts.c.number_index
         index = Agreements(self._connection, self._sealer).index_of(channel, address)
-        query = select(t.contacts.c.patient_id).where(column == index)
-        return sorted(set(self._connection.scalars(query)))
+        query = select(t.contacts.c.patient_id, t.contacts.c.id).where(column == index).order_by(t.contacts.c.id)
+        return [(row.patient_id, row.id) for row in self._connection.execute(query)]
+
+    def conversations(self) -> list[tuple[int, datetime, str]]:
+        """The patients with whom staff are texting: since when, and who began."""
+        p = t.patients.c
+        query = select(p.id, p.conversation_at, p.conversation_by).where(p.conversation_at.is_not(None))
+        return [tuple(row) for row in self._connection.execute(query.order_by(p.conversation_at))]
 
     def all_ids(self) -> list[int]:
         return list(self._connection.scalars(select(t.patients.c.id).order_by(t.patients.c.id)))

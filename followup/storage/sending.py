@@ -47,14 +47,20 @@ class Sending:
         first = self._connection.scalar(query)
         return first is not None and first <= now
 
-    def due(self, now: datetime, limit: int, channel: ChannelName) -> list[Entry]:
-        """What should go now by one channel, the most pressing first; on PostgreSQL what others hold is left."""
+    def due(
+        self, now: datetime, limit: int, channel: ChannelName, kinds: Collection[Kind] | None = None
+    ) -> list[Entry]:
+        """What should go now by one channel, the most pressing first; on PostgreSQL what others hold is left.
+
+        Of `kinds` alone, if given.
+        """
+        only = [] if kinds is None else [messages.c.kind.in_(sorted(kinds))]
         found: list[Entry] = []
         for priority in Priority:
             query = (
                 select(messages)
                 .where(WAITING, messages.c.priority == priority, messages.c.due_at <= now)
-                .where(messages.c.channel == channel)
+                .where(messages.c.channel == channel, *only)
                 .order_by(messages.c.due_at)
                 .limit(limit - len(found))
                 .with_for_update(skip_locked=True)

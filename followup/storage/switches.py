@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select
 
 from followup.care.people import ChannelName
 from followup.storage.conflicts import insert_or_replace
-from followup.storage.tables import switches
+from followup.storage.practice_tables import switches
 
 
 class Switch(StrEnum):
@@ -22,6 +22,9 @@ class Switch(StrEnum):
     EMAIL_PAUSED = "paused_email"
     TICKED = "ticked"
     INBOUND_READ = "inbound_read"
+    MAIL_READ = "mail_read"
+    DIGEST = "digest"
+    TEST_PAGED = "test_paged"
     TEST_HEARD = "test_heard"
     AGREEMENTS = "agreements"
     CAMPAIGN = "campaign"

@@ -46,6 +46,8 @@ patients = Table(
     Column("created_at", Utc, nullable=False),
     Column("died_at", Utc),  # when it was recorded, not when it was
     Column("held_at", Utc),  # since when nothing is sent
+    Column("conversation_at", Utc),  # since when staff are texting with them: automatic messages wait
+    Column("conversation_by", String(128)),
 )
 
 contacts = Table(
@@ -102,6 +104,10 @@ WAITING = text("status IN ('planned', 'retry_wait') AND NOT trial AND NOT held_b
 ON_TRIAL = text("trial AND status IN ('planned', 'retry_wait')")
 IN_HAND = text("status = 'sending'")
 OPEN_QUESTION = text("asks AND question_closed_at IS NULL")
+SCORED = text("score IS NOT NULL")
+UNHANDLED = text("handled_at IS NULL")
+UNTOLD = text("told_at IS NULL AND closed_at IS NULL")
+TO_PAGE = text("page_at IS NOT NULL")
 
 messages = Table(
     "messages",
@@ -211,10 +217,19 @@ replies = Table(
     Column("address", Sealed, nullable=False),
     Column("address_index", BlindIndex, nullable=False, index=True),
     Column("words", Sealed, nullable=False),
-    Column("reading", String(32)),  # what we take it to mean
-    Column("written_at", Utc, nullable=False),
+    Column("reading", String(200)),  # what we take it to mean: its meanings, joined by commas
+    Column("written_at", Utc, nullable=False),  # when the provider took it in
     Column("read_at", Utc, nullable=False),
     Column("by", String(128), nullable=False),  # the provider, or who took it down on the phone
+    Column("contact_id", Id),  # who wrote, where that is known
+    Column("media", Integer, nullable=False, server_default=text("0")),  # pictures and other attachments
+    Column("automatic", Boolean, nullable=False, server_default=text("false")),  # no person wrote it, it says
+    Column("answers", Text),  # the left parts of the Message-IDs of our mails that it answers, as JSON
+    Column("pressing", Boolean, nullable=False, server_default=text("false")),  # a red flag: handled before others
+    Column("score", Integer),  # pain, 0 to 10
+    Column("handled_at", Utc),  # empty: stored, and nothing has followed from it yet
+    Index("ix_replies_score", "patient_id", "score", sqlite_where=SCORED, postgresql_where=SCORED),
+    Index("ix_replies_unhandled", "pressing", "id", sqlite_where=UNHANDLED, postgresql_where=UNHANDLED),
 )
 
 task_numbers = Sequence("task_numbers", metadata=metadata)
@@ -236,6 +251,13 @@ tasks = Table(
     Column("closed_at", Utc),
     Column("closed_by", String(128)),
     Column("note", Sealed),
+    Column("acknowledged_at", Utc),  # somebody has it in hand: no more pages go
+    Column("acknowledged_by", String(128)),
+    Column("page_at", Utc),  # when the next page goes; empty: none does
+    Column("pages", Integer, nullable=False, server_default=text("0")),  # pages so far
+    Column("told_at", Utc),  # when staff were told of it by e-mail
+    Index("ix_tasks_page_at", "page_at", sqlite_where=TO_PAGE, postgresql_where=TO_PAGE),
+    Index("ix_tasks_untold", "number", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
     Index(
         "uq_tasks_open_patient_kind",
         "patient_id",
@@ -262,6 +284,7 @@ suppressions = Table(
     Column("since", Utc, nullable=False),
     Column("source", String(32), nullable=False),  # staff, carrier, reply
     Column("lifted_at", Utc),  # a new recorded consent lifts it
+    Column("pending_at", Utc),  # START was texted: staff ask, and record the consent that lifts it
     Index(
         "uq_suppressions_standing",
         "channel",
@@ -299,47 +322,4 @@ audit = Table(
     Column("revision", Integer),  # of the message, after the move
     Column("seal", Integer, index=True),  # which seal covers the line; triggers let nothing else change
     Index("ix_audit_unsealed", "id", sqlite_where=text("seal IS NULL"), postgresql_where=text("seal IS NULL")),
-)
-
-seals = Table(
-    "seals",
-    metadata,
-    # Each seal's head is a keyed hash over the head before it and the lines it covers.
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("at", Utc, nullable=False),
-    Column("lines", Integer, nullable=False),
-    Column("head", BlindIndex, nullable=False),
-)
-
-breakers = Table(
-    "breakers",
-    metadata,
-    # Only those that are, or have been, open: a sender without a row is sound (see care/breaker.py).
-    Column("name", String(80), primary_key=True),
-    Column("channel", String(8), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("code", String(32), nullable=False),  # the fault that opened it
-    Column("opened_at", Utc),
-    Column("retry_at", Utc),
-    Column("wait_seconds", Integer, nullable=False),
-    Column("allowance", Integer, nullable=False),
-    Column("changed_at", Utc, nullable=False),
-)
-
-owners = Table(
-    "owners",
-    metadata,
-    # On PostgreSQL, who may send: both moments are the database's own.
-    Column("name", String(64), primary_key=True),
-    Column("started_at", Utc, nullable=False),
-    Column("beat_at", Utc, nullable=False),
-)
-
-switches = Table(
-    "switches",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("value", String(200), nullable=False),
-    Column("at", Utc, nullable=False),
-    Column("by", String(128), nullable=False),
 )

@@ -14,7 +14,7 @@ from followup.care.task import Level, NewTask, TaskKind
 from followup.errors import NotFoundError, RefusedError
 from followup.storage.conflicts import insert_unless_there
 from followup.storage.seal import Place, Sealer
-from followup.storage.tables import task_numbers, tasks
+from followup.storage.tables import UNTOLD, task_numbers, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,20 @@ class Task:
     closed_at: datetime | None = None
     closed_by: str | None = None
     note: str | None = field(default=None, repr=False)
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    page_at: datetime | None = None
+    pages: int = 0
+    told_at: datetime | None = None
+
+    @property
+    def parts(self) -> tuple[Mapping[str, Any], ...]:
+        """What it knows, the newest first, and then what it was before that was joined."""
+        return (self.detail, *reversed(self.detail.get("earlier", [])))
+
+
+MOST_KEPT = 20
+"""So much of what a task was joined by is kept in it; every reply and message stands in its own table as well."""
 
 
 # Built once: see `register.py`.
@@ -57,8 +71,14 @@ class Tasks:
         number = None
         while number is None:
             row = self._standing(new)
-            number = self._join(row, new) if row else self._insert(new, now)
+            number = self._join(row, new, now) if row else self._insert(new, now)
         return number
+
+    def _paged_again(self, task: Task, now: datetime) -> dict[str, Any]:
+        """What flares up is nobody's any more; where pages go on anyway, they go on as they were."""
+        if task.acknowledged_at is None:
+            return {}
+        return {"acknowledged_at": None, "acknowledged_by": None, "page_at": now, "told_at": None}
 
     def extend(
         self,
@@ -78,10 +98,11 @@ class Tasks:
         same = (tasks.c.kind == new.kind, tasks.c.closed_at.is_(None), tasks.c.patient_id == new.patient_id)
         return self._connection.execute(select(tasks).where(*same).with_for_update()).one_or_none()
 
-    def _join(self, row: Row[Any], new: NewTask) -> int:
-        """The newest detail counts; the earliest deadline stays."""
+    def _join(self, row: Row[Any], new: NewTask, now: datetime) -> int:
+        """The newest detail counts; the earliest deadline stays. Whoever had it in hand must look once more."""
         task = self._task(row)
         kept = [*task.detail.get("earlier", []), {k: v for k, v in task.detail.items() if k != "earlier"}]
+        kept = kept[-MOST_KEPT:]
         detail = dict(new.detail) | {"earlier": kept} if new.detail else dict(task.detail)
         self._connection.execute(
             update(tasks)
@@ -91,6 +112,7 @@ class Tasks:
                 due_at=min(task.due_at, new.due_at),
                 message_id=new.message_id or task.message_id,
                 detail=self._sealed("detail", task.number, json.dumps(detail)),
+                **(self._paged_again(task, now) if new.kind.level is Level.CRITICAL else {}),
             )
         )
         return task.number
@@ -107,6 +129,7 @@ class Tasks:
             "opened_at": now,
             "due_at": new.due_at,
             "times": 1,
+            "page_at": now if new.kind.level is Level.CRITICAL else None,
             "detail": self._sealed("detail", number, json.dumps(dict(new.detail))),
         }
         return number if insert_unless_there(self._connection, tasks, values) else None
@@ -137,6 +160,11 @@ class Tasks:
         query = select(tasks).where(tasks.c.patient_id == patient_id).order_by(tasks.c.number)
         return [self._task(row) for row in self._connection.execute(query)]
 
+    def of_practice(self) -> list[Task]:
+        """Every task there ever was that is about no one patient; what it knows may name several."""
+        query = select(tasks).where(tasks.c.patient_id.is_(None)).order_by(tasks.c.number)
+        return [self._task(row) for row in self._connection.execute(query)]
+
     def of_message(self, message_id: int) -> list[Task]:
         query = select(tasks).where(tasks.c.message_id == message_id).order_by(tasks.c.number)
         return [self._task(row) for row in self._connection.execute(query)]
@@ -157,11 +185,39 @@ class Tasks:
     def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:
         """Close it; RefusedError if it is closed already."""
         task = self.get(number)
-        values = {"closed_at": now, "closed_by": by, "note": self._sealed("note", number, note) if note else None}
+        sealed = self._sealed("note", number, note) if note else None
+        values = {"closed_at": now, "closed_by": by, "note": sealed, "page_at": None}
         query = update(tasks).where(tasks.c.number == number, tasks.c.closed_at.is_(None)).values(**values)
         if not self._connection.execute(query).rowcount:
             raise RefusedError(f"task {number} is closed already")
         return task
+
+    # Telling staff
+
+    def acknowledge(self, number: int, now: datetime, by: str) -> bool:
+        """Somebody has it in hand: no more pages go; False if nobody is being paged about it."""
+        open_one = (tasks.c.number == number, tasks.c.closed_at.is_(None), tasks.c.acknowledged_at.is_(None))
+        query = update(tasks).where(*open_one, tasks.c.level == Level.CRITICAL)
+        values = {"acknowledged_at": now, "acknowledged_by": by, "page_at": None}
+        return bool(self._connection.execute(query.values(**values)).rowcount)
+
+    def to_page(self, now: datetime) -> list[Task]:
+        """Those about which a page is due, the longest waiting first."""
+        query = select(tasks).where(tasks.c.page_at <= now).order_by(tasks.c.page_at)
+        return [self._task(row) for row in self._connection.execute(query.with_for_update(skip_locked=True))]
+
+    def paged(self, number: int, next_at: datetime) -> None:
+        """One more page about it is on its way."""
+        query = update(tasks).where(tasks.c.number == number)
+        self._connection.execute(query.values(pages=tasks.c.pages + 1, page_at=next_at))
+
+    def untold(self) -> list[Task]:
+        """Open ones that staff have not been told of by e-mail."""
+        query = select(tasks).where(UNTOLD).order_by(tasks.c.number).with_for_update(skip_locked=True)
+        return [self._task(row) for row in self._connection.execute(query)]
+
+    def told(self, numbers: Collection[int], now: datetime) -> None:
+        self._connection.execute(update(tasks).where(tasks.c.number.in_(numbers)).values(told_at=now))
 
     def _sealed(self, column: str, number: int, text: str) -> bytes:
         return self._sealer.seal(Place("tasks", column, number), text)
@@ -181,4 +237,9 @@ class Tasks:
             row.closed_at,
             row.closed_by,
             note,
+            row.acknowledged_at,
+            row.acknowledged_by,
+            row.page_at,
+            row.pages,
+            row.told_at,
         )

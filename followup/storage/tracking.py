@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from followup.care.attempt import Receipt
 from followup.care.delivery import Mover, Status, allowed
@@ -36,6 +36,12 @@ class Tracking:
         if poll_at is None and values.get("status", entry.status) == Status.SENT:
             values["reason"] = Reason.NO_RECEIPT
         return swap(self._connection, Mover.RECEIPTS, entry.recorded, now, values)
+
+    def lost_with(self, code: str, since: datetime) -> int:
+        """How many messages did not arrive for this reason of the provider's, since a moment."""
+        w = messages.c
+        query = select(func.count()).where(w.status == Status.UNDELIVERED, w.code == code, w.updated_at >= since)
+        return int(self._connection.scalar(query) or 0)
 
     def close_call(self, entry: Entry, *, reached: bool, now: datetime) -> bool:
         """A person has called: the script was said, or nobody was reached."""

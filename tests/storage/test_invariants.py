@@ -68,6 +68,11 @@ PLANTED = {
     "I18 one version": "UPDATE alembic_version SET version_num = '0001'",
     "I19 time does not run ahead": "UPDATE audit SET at = '2031-01-01 00:00:00'",
     "I20 the sums agree": "UPDATE messages SET attempt = 5 WHERE THIS",
+    "I21 what came in is handled": "UPDATE replies SET handled_at = NULL, read_at = '2026-10-30 00:00:00'",
+    "I22 who stopped us is written to no more": (
+        "INSERT INTO suppressions (id, channel, address_index, since, source)"
+        " SELECT 1, channel, address_index, '2026-10-01 00:00:00', 'reply' FROM messages WHERE THIS"
+    ),
 }
 
 
@@ -79,6 +84,7 @@ def test_a_breach_is_planted_for_every_invariant() -> None:
 def test_what_is_planted_is_found_and_said_in_a_sentence(world: World, name: str) -> None:
     world.enroll(patient=person(agreed=[ConsentTo.SMS]))
     world.run_until(datetime(2026, 10, 31, 18, tzinfo=UTC))
+    world.receive("thanks")
     sealed(world)
     with outsider(world.app.config.database_url) as execute:
         for trigger in ("audit_only_grows", "audit_stays_sealed", "audit_never_shrinks"):
