@@ -26,25 +26,39 @@ JITTER = 0.2
 class Receipt:
     """What the provider says became of one message: its own id, our status, its code if it gives one.
 
-    `bad_address`: its code means that nobody can be reached there on this channel.
+    `bad_address`: its code means that nobody can be reached there on this channel. `blocks_sender`: it means that
+    no other patient's text would arrive either. `filtered`: it was taken for spam, which says something of the
+    sender only once it happens again and again.
     """
 
     provider_id: str
     status: Status
     code: str = ""
     bad_address: bool = False
+    blocks_sender: bool = False
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One message as the provider's own list shows it; `made_at` (UTC) is when it was given to the provider."""
 
-    provider_id: str
     to: str = field(repr=False)
     body: str = field(repr=False)
     made_at: datetime
-    status: Status
-    code: str = ""
+    receipt: Receipt
+
+    @property
+    def provider_id(self) -> str:
+        return self.receipt.provider_id
+
+    @property
+    def status(self) -> Status:
+        return self.receipt.status
+
+    @property
+    def code(self) -> str:
+        return self.receipt.code
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from followup.care.standing import held_by_facts
 
 WEEK = timedelta(days=7)
 
+CONVERSATION_ASKED_AGAIN = timedelta(minutes=15)
+"""While staff are texting with a patient, what the program would say is asked about so often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Go:
@@ -45,7 +48,7 @@ class Surroundings:
     `texts` are the moments at which this number was last texted, for whichever patient. `question_until` is when
     the patient's open question closes, another than the one this row asks or repeats. `listening` tells whether
     answers on this channel are being read. `nudged` is, for a nudge, the row of the question it repeats: the one
-    that was asked, if any was.
+    that was asked, if any was. `in_conversation`: staff are texting with the patient.
     """
 
     now: datetime
@@ -54,6 +57,7 @@ class Surroundings:
     question_until: datetime | None = None
     texts: Sequence[datetime] = ()
     nudged: Recorded | None = None
+    in_conversation: bool = False
 
 
 def may_send(row: Recorded, patient: Patient, practice: Practice, around: Surroundings) -> Verdict:
@@ -138,6 +142,8 @@ def _waits(
     row: Recorded, step: Step, contact: Contact, practice: Practice, around: Surroundings
 ) -> Iterator[_Wait]:
     yield max(row.not_before, row.due_at), Reason.NOT_SENT_YET
+    if around.in_conversation and row.key.channel is not ChannelName.PHONE:
+        yield around.now + CONVERSATION_ASKED_AGAIN, Reason.IN_CONVERSATION
     if around.nudged and step.nudges:
         yield _asked_at(around.nudged, around.now) + (step.after or timedelta()), Reason.NOT_SENT_YET
     until = around.question_until

@@ -5,7 +5,6 @@ Cut points differ between studies and are not settled (CARE.md §4, thresholds),
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from followup.care.task import TaskKind
@@ -23,12 +22,23 @@ class Thresholds:
     urgent_rise: int = 2
 
 
-def assess(score: int, earlier: Sequence[int], thresholds: Thresholds) -> TaskKind | None:
-    """The task that a score from 0 to 10 calls for; `earlier` are the scores before it, the baseline left out.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A patient's pain so far: before the procedure, as asked at enrollment, and the least reported since."""
 
-    The baseline is the pain that the procedure was to relieve: a lower score than it may still be a rise.
+    baseline: int | None = None
+    least: int | None = None
+
+
+def assess(score: int, course: Course, thresholds: Thresholds) -> TaskKind | None:
+    """The task that a score from 0 to 10 calls for, by itself and against the patient's own course.
+
+    The baseline is the pain that the procedure was to relieve: a lower score may still be a rise over what came
+    since, one no lower was not relieved, and one above it is a rise by itself.
     """
-    rise = score - min(earlier, default=score)
+    known = [before for before in (course.baseline, course.least) if before is not None]
+    rise = score - min(known, default=score) if course.least is not None else score - (course.baseline or score)
     if score >= thresholds.urgent_score or rise >= thresholds.urgent_rise:
         return TaskKind.HIGH_PAIN
-    return TaskKind.PAIN_NOTED if score >= ROUTINE_FROM else None
+    unrelieved = course.baseline is not None and 0 < course.baseline <= score
+    return TaskKind.PAIN_NOTED if score >= ROUTINE_FROM or unrelieved else None

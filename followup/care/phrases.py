@@ -9,7 +9,7 @@ A phrase is made of words side by side, and of
 - `_`: one word that stands nowhere in the vocabulary, such as a name,
 - `^` and `$`: the beginning and the end of the text.
 
-A sentence's end lies between no two words of a phrase. Every search is linear in the length of the text.
+A sentence's end lies between no two words of a phrase, and after a negator not even a comma. Every search is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from followup.care.reply_words import Break, Word, words_of
+from followup.care.reply_words import Break, Word, has_stray_stops, words_of
 
 NEAR, FAR, UNKNOWN, START, END = "..", "...", "_", "^", "$"
 MOST_FILLERS, MOST_OTHERS = 4, 2
@@ -119,6 +119,7 @@ class Text:
     ) -> None:
         self.words = words
         self._between = between
+        self._stops = not has_stray_stops(words)
         self._at: dict[str, dict[int, tuple[int, ...]]] = {}
         seen: dict[str, tuple[str, ...]] = {}
         for i, word in enumerate(words):
@@ -166,8 +167,8 @@ class Text:
     def _places(self, at: int, gap: str) -> Iterator[int]:
         """Where the next word may stand."""
         fillers, others = (MOST_FILLERS if gap else 0), (MOST_OTHERS if gap == FAR else 0)
-        while at < len(self.words) and self.words[at].gap is not Break.HARD:
-            if self.words[at].gap is Break.SOFT and self.words[at - 1].text in self._between.negators:
+        while at < len(self.words) and not (self._stops and self.words[at].gap is Break.HARD):
+            if self.words[at].gap is not Break.NONE and self.words[at - 1].text in self._between.negators:
                 return
             yield at
             word = self.words[at].text

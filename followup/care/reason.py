@@ -66,6 +66,7 @@ class Reason(StrEnum):
     CATCH_UP = "catch_up"
     SENDER_BLOCKED = "sender_blocked"
     NOT_SENT_YET = "not_sent_yet"
+    IN_CONVERSATION = "in_conversation"
     NOT_DELIVERED = "not_delivered"
     NO_RECEIPT = "no_receipt"
     CALL_TASK = "call_task"
@@ -160,6 +161,9 @@ _WHY = {
     Reason.CATCH_UP: _Why(Status.PLANNED, "followup was not running when it was due; it goes in its turn"),
     Reason.SENDER_BLOCKED: _Why(Status.RETRY_WAIT, "the sending account was refused; the channel waits"),
     Reason.NOT_SENT_YET: _Why(Status.RETRY_WAIT, "the last attempt failed and it will be tried again"),
+    Reason.IN_CONVERSATION: _Why(
+        Status.RETRY_WAIT, "staff are texting with the patient; it waits (`followup conversation`)"
+    ),
     Reason.NOT_DELIVERED: _Why(Status.UNDELIVERED, "the provider reports that it did not arrive"),
     Reason.NO_RECEIPT: _Why(Status.SENT, "no receipt came within 72 hours"),
     Reason.CALL_TASK: _Why(Status.ACCEPTED, "a person has a task to call"),

@@ -6,7 +6,7 @@ person. So a reading holds all of them ("STOP chest pain"), but a word about pai
 
 from __future__ import annotations
 
-from followup.care.meaning import PAIN, Meaning, Reading
+from followup.care.meaning import FLAGS, PAIN, Meaning, Reading
 from followup.care.plan import Asks
 from followup.care.reply_words import plain_text, words_of
 from followup.care.scores import Numbers, read_numbers
@@ -31,7 +31,7 @@ def interpret(text: str, vocabulary: Vocabulary, open_question: Asks | None) -> 
         return Reading(frozenset({Meaning.EMPTY}))
     search = Search(vocabulary.text(words), vocabulary)
     numbers = read_numbers(search.words, vocabulary.scores)
-    meanings = set(search.meanings(asked=open_question is not None))
+    meanings = set(search.meanings(numbers.used, asked=open_question is not None))
     if numbers.score is not None:
         meanings.add(Meaning.SCORE)
     if numbers.beyond or numbers.fever:
@@ -52,16 +52,28 @@ def _settled(meanings: set[Meaning], search: Search, numbers: Numbers, *, asks: 
     """Where words contradict each other the worse counts, and where they say too little a person reads them."""
     if Meaning.SUICIDE in meanings:
         meanings.add(Meaning.CRITICAL)
+    if Meaning.OPT_OUT in meanings:
+        meanings.discard(Meaning.OPT_IN)
+    unsure = _without_contradictions(meanings) or numbers.unclear
+    unplaced = search.unplaced(numbers.used)
+    if not meanings and not unsure and not search.asks and search.is_polite and not asks:
+        return frozenset({Meaning.THANKS})
+    wondering = search.turned or search.asks or ((asks or search.contrasts) and unplaced)
+    if not meanings or (meanings <= PAIN and (unsure or wondering)) or (unsure and not meanings & FLAGS):
+        meanings.add(Meaning.UNREADABLE)
+    return frozenset(meanings)
+
+
+def _without_contradictions(meanings: set[Meaning]) -> bool:
+    """Takes out what is contradicted; whether there was anything."""
+    if Meaning.AUTOMATIC in meanings and not meanings <= FLAGS | {Meaning.AUTOMATIC}:
+        meanings.discard(Meaning.AUTOMATIC)  # a person has written to it, or for it
+        return True
     if Meaning.WORSE in meanings:
         unsure = Meaning.BETTER in meanings
         meanings -= {Meaning.BETTER, Meaning.SAME}
-    else:
-        unsure = {Meaning.BETTER, Meaning.SAME} <= meanings
-        meanings -= {Meaning.BETTER, Meaning.SAME} if unsure else set()
-    unplaced = search.unplaced(numbers.used)
-    if not meanings and not (unsure or numbers.unclear or search.turned):
-        return frozenset({Meaning.UNREADABLE if unplaced or asks or not search.is_polite else Meaning.THANKS})
-    wondering = search.asks or (asks and unplaced) or (search.contrasts and unplaced)
-    if unsure or numbers.unclear or (meanings <= PAIN and (search.turned or wondering)):
-        meanings.add(Meaning.UNREADABLE)
-    return frozenset(meanings)
+        return unsure
+    unsure = {Meaning.BETTER, Meaning.SAME} <= meanings
+    if unsure:
+        meanings -= {Meaning.BETTER, Meaning.SAME}
+    return unsure

@@ -66,7 +66,7 @@ def words_of(text: str) -> tuple[Word, ...]:
             found[-1] = found[-1]._replace(text="10")  # the letter, typed for a zero
         else:
             found.append(Word(word, _break(between), _joint(between, found, word)))
-    return _without_stray_stops(found)
+    return tuple(found)
 
 
 def plain_text(text: str) -> str:
@@ -108,8 +108,7 @@ def _joint(between: str, before: list[Word], word: str) -> str:
     return sign if tied else ""
 
 
-def _without_stray_stops(words: list[Word]) -> tuple[Word, ...]:
+def has_stray_stops(words: tuple[Word, ...]) -> bool:
+    """Whether the sentences' ends are none: there are hardly more words than sentences."""
     clauses = 1 + sum(word.gap is Break.HARD for word in words[1:])
-    if clauses == 1 or len(words) > SHORT_CLAUSE * clauses:
-        return tuple(words)
-    return tuple(word._replace(gap=Break.SOFT) if word.gap is Break.HARD else word for word in words)
+    return len(words) <= SHORT_CLAUSE * clauses

@@ -63,14 +63,13 @@ def read_numbers(words: tuple[Word, ...], terms: ScoreWords) -> Numbers:
         return Numbers()
     hot = [a for a in amounts if _is_fever(words, a, terms)]
     rest = [a for a in amounts if a not in hot and not _is_measured(words, a, terms)]
-    measured = len(amounts) - len(hot) - len(rest)
-    beyond = any(a.scaled and (a.value or 0) > WORST for a in rest)
     scores = [a for a in rest if a.value is not None and a.value <= WORST and _stands_alone(words, a, terms)]
-    sure = [a for a in scores if a.scaled or _is_of_pain(words, a, terms)]
+    sure = any(a.scaled or _is_of_pain(words, a, terms) for a in scores)
     values = {math.ceil(a.value or 0) for a in scores}
-    clear = len(values) == 1 and len(scores) == len(rest) and (sure or not (measured or hot))
-    used = frozenset(i for a in amounts for i in range(a.start, a.end))
-    return Numbers(values.pop() if clear else None, not clear, beyond, bool(hot), used)
+    clear = len(values) == 1 and len(scores) == len(rest) and (sure or len(rest) == len(amounts))
+    beyond = any(a.scaled and (a.value or 0) > WORST for a in rest)
+    used = frozenset(i for a in (*scores, *hot) for i in range(a.start, a.end))
+    return Numbers(values.pop() if clear else None, bool(rest) and not (clear or beyond), beyond, bool(hot), used)
 
 
 class _Amounts:
@@ -163,7 +162,7 @@ def _is_fever(words: tuple[Word, ...], amount: _Amount, terms: ScoreWords) -> bo
         return False
     if any(word.text in terms.heat for word in words):
         return True
-    return (value >= FEVER_F[0] or value != int(value)) and _stands_alone(words, amount, terms)
+    return value != int(value) or (value >= FEVER_F[0] and _stands_alone(words, amount, terms))
 
 
 def _stands_alone(words: tuple[Word, ...], amount: _Amount, terms: ScoreWords) -> bool:

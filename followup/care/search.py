@@ -31,27 +31,36 @@ class Search:
         self._vocabulary = vocabulary
         found = [(m, p, span) for m, p in vocabulary.anywhere for span in text.find(p)]
         self._denied = self._denials(found)
-        harmless = [span for phrase in vocabulary.harmless for span in text.find(phrase)]
-        self._matches = list(self._left(found, harmless))
+        self._aside = self._set_aside(found)
+        self._matches = [(m, p, span) for m, p, span in found if not self._is_aside(m, span)]
         self._matches, self.turned = self._plain_about_pain(self._matches)
 
-    def _left(self, found: list[Match], harmless: list[Span]) -> Iterator[Match]:
-        """What is neither denied nor harmless; and who wishes to be dead has not died."""
+    def _set_aside(self, found: list[Match]) -> dict[Meaning, Covered]:
+        """For each meaning what only looks like it; and who wishes to be dead has not died, nor is better off."""
+        harmless: dict[Meaning | None, list[Span]] = {}
+        for meaning, phrase in self._vocabulary.harmless:
+            harmless.setdefault(meaning, []).extend(self._text.find(phrase))
         alarms = [span for m, _, span in found if m is Meaning.SUICIDE]
-        plain = Covered(harmless, len(self.words))
-        deniable = Covered([*harmless, *self._denied], len(self.words))
-        mortal = Covered([*harmless, *self._denied, *alarms], len(self.words))
-        for meaning, phrase, span in found:
-            aside = mortal if meaning is Meaning.DIED else deniable if meaning in _DENIABLE else plain
-            # "I feel no pain" is no red flag, but says something about pain all the same.
-            if not (aside.holds_more_than(span) if meaning in PAIN else aside.holds(span)):
-                yield meaning, phrase, span
+        aside = {}
+        for meaning in {
+            m for m, _ in (*self._vocabulary.anywhere, *self._vocabulary.whole, *self._vocabulary.clause)
+        }:
+            spans = [*harmless.get(None, ()), *harmless.get(meaning, ())]
+            spans += self._denied if meaning in _DENIABLE else ()
+            spans += alarms if meaning in PAIN | {Meaning.DIED} else ()
+            aside[meaning] = Covered(spans, len(self.words))
+        return aside
 
-    def meanings(self, *, asked: bool) -> Iterator[Meaning]:
-        """All that is said; `asked`: a question about pain is open."""
+    def _is_aside(self, meaning: Meaning, span: Span) -> bool:
+        """Of words about pain, only where more is set aside: "I feel no pain" is no red flag, and yet good news."""
+        aside = self._aside[meaning]
+        return aside.holds_more_than(span) if meaning in PAIN else aside.holds(span)
+
+    def meanings(self, numbers: frozenset[int], *, asked: bool) -> Iterator[Meaning]:
+        """All that is said. `numbers` are the words that make a score; `asked`: a question about pain is open."""
         yield from (meaning for meaning, _, _ in self._matches)
-        yield from self._all_of(self._vocabulary.whole, [Span(0, len(self.words))])
-        yield from self._all_of(self._vocabulary.clause, self._clauses())
+        yield from self._all_of(self._vocabulary.whole, [Span(0, len(self.words))], numbers)
+        yield from self._all_of(self._vocabulary.clause, self._clauses(), numbers)
         if asked:
             spans = {Span(0, len(self.words))}
             yield from (m for m, phrase in self._vocabulary.asked if spans & set(self._text.find(phrase)))
@@ -65,7 +74,8 @@ class Search:
 
     @property
     def is_polite(self) -> bool:
-        return any(word.text in self._vocabulary.polite for word in self.words)
+        """Whether there is courtesy and nothing else."""
+        return all(word.text in self._vocabulary.polite for word in self.words)
 
     @cached_property
     def asks(self) -> bool:
@@ -104,21 +114,34 @@ class Search:
                 return True
         return False
 
-    def _all_of(self, phrases: Iterable[tuple[Meaning, Phrase]], parts: list[Span]) -> Iterator[Meaning]:
+    def _all_of(
+        self, phrases: Iterable[tuple[Meaning, Phrase]], parts: list[Span], numbers: frozenset[int]
+    ) -> Iterator[Meaning]:
         """The meanings whose phrases are, courtesy aside, all that stands in one of the parts."""
-        spans: dict[Meaning, list[Span]] = {}
+        found: dict[Meaning, list[Span]] = {}
         for meaning, phrase in phrases:
-            spans.setdefault(meaning, []).extend(self._text.find(phrase))
-        for meaning, found in spans.items():
-            placed = self._inside(found)
-            if any(self._is_all(part, placed, meaning) for part in parts):
+            spans = (span for span in self._text.find(phrase) if not self._is_aside(meaning, span))
+            found.setdefault(meaning, []).extend(spans)
+        for meaning, spans in found.items():
+            if spans and self._is_all(parts, self._inside(spans), meaning, numbers):
                 yield meaning
 
-    def _is_all(self, part: Span, placed: frozenset[int], meaning: Meaning) -> bool:
+    def _is_all(
+        self, parts: list[Span], placed: frozenset[int], meaning: Meaning, numbers: frozenset[int]
+    ) -> bool:
+        """In an answer about pain small words and, unless it complains of pain alone, a score may stand beside."""
         voc = self._vocabulary
-        plain = voc.polite | voc.scores.before | voc.scores.after if meaning in PAIN else voc.polite
-        rest = [self.words[i].text for i in range(part.start, part.end) if i not in placed]
-        return len(rest) < part.end - part.start and plain.issuperset(rest)
+        plain, taken = voc.polite, frozenset[int]()
+        if meaning in PAIN:
+            plain |= voc.scores.before | voc.scores.after
+            taken = self._inside(span for m, _, span in self._matches if m in PAIN)
+        beside = numbers if meaning in {Meaning.BETTER, Meaning.SAME} else frozenset[int]()
+        for part in parts:
+            rest = {i for i in range(part.start, part.end) if i not in placed and i not in beside}
+            said = len(rest) < part.end - part.start - len(beside.intersection(range(part.start, part.end)))
+            if said and rest.isdisjoint(taken) and all(self.words[i].text in plain for i in rest):
+                return True
+        return False
 
     def _clauses(self) -> list[Span]:
         """The sentences; the first ends at its first pause: "Stop, you have the wrong person"."""

@@ -76,7 +76,7 @@ class Spelling:
         return self._run_together(word)
 
     def _slip(self, word: str) -> str:
-        if len(word) < SHORTEST_SLIP - 1:
+        if len(word) < SHORTEST_SLIP:
             return ""
         near = {known for shorter in (word, *_one_less(word)) for known in self._slips.get(shorter, ())}
         return next((known for known in sorted(near) if _is_slip(word, known)), "")

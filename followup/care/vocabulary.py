@@ -26,7 +26,7 @@ class Vocabulary:
     whole: tuple[tuple[Meaning, Phrase], ...]
     clause: tuple[tuple[Meaning, Phrase], ...]
     asked: tuple[tuple[Meaning, Phrase], ...]
-    harmless: tuple[Phrase, ...]
+    harmless: tuple[tuple[Meaning | None, Phrase], ...]
     names: Mapping[str, tuple[Phrase, ...]]
     symptoms: tuple[Phrase, ...]
     questions: tuple[Phrase, ...]
@@ -91,20 +91,22 @@ class _Phrases:
         self.clause = _by_meaning(lists.clause)
         self.asked = _by_meaning(lists.asked)
         self.names = {name: tuple(map(parse, phrases)) for name, phrases in lists.names.items()}
-        self.harmless = tuple(map(parse, lists.harmless))
+        self.harmless = tuple((m, parse(phrase)) for m, phrases in lists.harmless.items() for phrase in phrases)
         self.symptoms = tuple(map(parse, lists.symptoms))
         self.questions = tuple(map(parse, lists.questions))
+        self._meaningless = (*lists.known, *lists.fillers, *lists.barriers, *lists.polite)
 
     def symbols(self) -> frozenset[str]:
         """Every word and stem, without the names."""
         meant = (phrase for pairs in (self.anywhere, self.whole, self.clause, self.asked) for _, phrase in pairs)
-        loose = (*self.harmless, *self.symptoms, *self.questions)
+        loose = (*(phrase for _, phrase in self.harmless), *self.symptoms, *self.questions)
         return frozenset(s for p in (*meant, *loose, *self._named()) for s in p.symbols if not is_name(s))
 
     def tolerant(self) -> frozenset[str]:
         """The words in which a slip of the finger is understood."""
         flags = [phrase for meaning, phrase in self.anywhere if meaning in _TOLERANT]
-        return frozenset(s for phrase in (*flags, *self._named()) for s in phrase.symbols if s.isalpha())
+        found = frozenset(s for phrase in (*flags, *self._named()) for s in phrase.symbols if s.isalpha())
+        return found - _folded(self._meaningless)
 
     def _named(self) -> Iterator[Phrase]:
         for phrases in self.names.values():

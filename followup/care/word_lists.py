@@ -16,7 +16,7 @@ class WordLists:
 
     `anywhere`: phrases by meaning, found anywhere in a text. `whole`: phrases that count only where, courtesy
     aside, they are all that was written; `clause`: all of one sentence; `asked`: the whole answer to an open
-    question. `harmless`: what looks like one of these and is none. `names`: lists that phrases refer to.
+    question. `harmless`: what looks like this meaning, or any (None), and is none. `names`: lists that phrases refer to.
     `numbers`: the words for 0 to 10, in order. Within a phrase may stand `fillers`, never `barriers`; `polite`
     words are courtesy.
     `negators` deny the sign that follows, directly or after `denied_through`; `symptoms` are signs that are no
@@ -31,7 +31,7 @@ class WordLists:
     whole: Mapping[Meaning, tuple[str, ...]] = field(default_factory=dict)
     clause: Mapping[Meaning, tuple[str, ...]] = field(default_factory=dict)
     asked: Mapping[Meaning, tuple[str, ...]] = field(default_factory=dict)
-    harmless: tuple[str, ...] = ()
+    harmless: Mapping[Meaning | None, tuple[str, ...]] = field(default_factory=dict)
     names: Lists = field(default_factory=dict)
     numbers: tuple[tuple[str, ...], ...] = ()
     fillers: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def merged(lists: Iterable[WordLists]) -> WordLists:
         values = [getattr(one, each.name) for one in several]
         if each.name == "numbers":
             made[each.name] = tuple(_chained(columns) for columns in zip(*filter(None, values), strict=True))
-        elif each.name in {"anywhere", "whole", "clause", "asked", "names"}:
+        elif each.name in {"anywhere", "whole", "clause", "asked", "harmless", "names"}:
             made[each.name] = {key: _chained(v.get(key, ()) for v in values) for key in _keys(values)}
         else:
             made[each.name] = _chained(values)

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from followup.cli import screen
 from followup.errors import MessageError
 from followup.messages.contents import (
+    ANSWERS,
     CONSENT,
     CORRECTION,
     ENDINGS,
-    RED_FLAG,
-    RED_FLAG_SUICIDE,
     Contents,
     read_contents,
 )
-from followup.messages.sample import SAMPLE_DAY, as_it_stands, attempt, readers
+from followup.messages.sample import SAMPLE_DAY, SAMPLE_OPENINGS, as_it_stands, attempt, readers
 from followup.messages.writing import dates, frequency, write_shared
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from followup.messages import SheetText
     from followup.messages.writing import Chooser
 
-_SPOKEN_OR_SENT = (RED_FLAG, RED_FLAG_SUICIDE, CONSENT, CORRECTION)
+_SPOKEN_OR_SENT = (*ANSWERS, CONSENT, CORRECTION)
 _WORD = re.compile(r"\s*\S+")
 
 
@@ -74,8 +73,14 @@ class _Pen:
 
     def _fixed(self, path: str, choose: Chooser) -> str:
         called = next(iter(self._contents.words.restrictions.values()))[self._language]
-        said = dates(self._language, choose).said(SAMPLE_DAY, short=True)
-        extra = {**frequency(self._contents.plans[self._plan]), "restriction": called.rule, "date": said}
+        months, opening = dates(self._language, choose), SAMPLE_OPENINGS[0]
+        extra = {
+            **frequency(self._contents.plans[self._plan]),
+            "restriction": called.rule,
+            "date": months.said(SAMPLE_DAY, short=True),
+            "opens": months.opens(opening, opening),
+            "texting": True,
+        }
         try:
             return write_shared(path, self._place.words, extra, choose)
         except MessageError:

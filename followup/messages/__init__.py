@@ -5,17 +5,20 @@ from followup.messages.check import Finding, Severity
 from followup.messages.folder import find_messages_folder
 from followup.messages.library import MessageLibrary
 from followup.messages.sms_text import Segments, segments
-from followup.messages.writing import ClinicWords, Speaking
+from followup.messages.sms_text import plain as plain_text
+from followup.messages.writing import ClinicWords, Opening, Speaking
 
 __all__ = [
     "Approval",
     "ClinicWords",
     "Finding",
     "MessageLibrary",
+    "Opening",
     "Segments",
     "Severity",
     "SheetText",
     "Speaking",
     "find_messages_folder",
+    "plain_text",
     "segments",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -12,15 +13,16 @@ from followup.care.message import Text
 from followup.care.people import ChannelName
 from followup.care.plan import Step
 from followup.care.practice import Practice
+from followup.care.response import CONFIRMS_A_STOP
 from followup.errors import MessageError
-from followup.messages.contents import CORRECTION, ENDINGS, RED_FLAG, RED_FLAG_SUICIDE, Contents
+from followup.messages.contents import ANSWERS, CORRECTION, ENDINGS, Contents, answer_text
 from followup.messages.folder import SHARED
 from followup.messages.reach import Reach, reach
-from followup.messages.sample import SAMPLE_DAY, as_it_stands, attempt, readers
+from followup.messages.sample import SAMPLE_DAY, SAMPLE_OPENINGS, as_it_stands, attempt, readers
 from followup.messages.sms_text import plain, replaced, segments
 from followup.messages.template import is_html
 from followup.messages.words import SUBJECTS, Wording, subjects
-from followup.messages.writing import ClinicWords, Speaking, dates, write_shared
+from followup.messages.writing import Chooser, ClinicWords, Speaking, dates, write_shared
 
 MOST_WORDS = 12
 """Words in a sentence (CARE.md §5)."""
@@ -122,23 +124,27 @@ class _Room:
         yield from dict.fromkeys(found)
 
     def shared(self) -> Iterator[Finding]:
-        """The fixed answers and the subject lines."""
+        """The fixed answers, the correction and the subject lines."""
         choose = as_it_stands(self.contents, self.clinic, self.plan, self.language, approved=True)
-        for name in (RED_FLAG, RED_FLAG_SUICIDE, CORRECTION):
+        for name, extra in self._fixed(choose):
             path = f"{SHARED}/{self.language}/{name}"
-            if path not in self.contents.texts:
-                continue
-            try:
-                rules = [c[self.language].rule for c in self.contents.words.restrictions.values()]
-                for rule in rules:
-                    extra = {
-                        "restriction": rule,
-                        "date": dates(self.language, choose).said(SAMPLE_DAY, short=True),
-                    }
+            if path in self.contents.texts:
+                with suppress(MessageError):  # among the contents' own faults
                     yield from self._sms(path, write_shared(path, self.clinic, extra, choose), "")
-            except (MessageError, KeyError):
-                continue  # among the contents' own faults
         yield from self._subjects()
+
+    def _fixed(self, choose: Chooser) -> Iterator[tuple[str, dict[str, object]]]:
+        """Each fixed text with values as long as they get."""
+        try:
+            said = dates(self.language, choose)
+        except MessageError:
+            return  # among the contents' own faults
+        for opens in {said.opens(moment, moment) for moment in SAMPLE_OPENINGS}:
+            yield from ((name, {"texting": True, "opens": opens}) for name in ANSWERS)
+        for called in self.contents.words.restrictions.values():
+            if self.language in called:
+                rule, day = called[self.language].rule, said.said(SAMPLE_DAY, short=True)
+                yield CORRECTION, {"restriction": rule, "date": day}
 
     def late_dates(self, found: list[Reach]) -> Iterator[Finding]:
         """A date printed where it may be over by the time the text goes."""
@@ -207,7 +213,9 @@ class _Room:
         words = plain(text)
         yield from _cost(path, words, state + self._long_name())
         yield from self._sentences(path, words)
-        wanted = [self.clinic.name, self.clinic.phone, EMERGENCY, STOP_WORD]
+        stopped = {answer_text(answer, closed=False) for answer in CONFIRMS_A_STOP}
+        stop = [] if path.rpartition("/")[2] in stopped else [STOP_WORD]
+        wanted = [self.clinic.name, self.clinic.phone, EMERGENCY, *stop]
         for missing in [w for w in wanted if plain(w) not in words]:
             named = {self.clinic.name: "the clinic's name", self.clinic.phone: "the clinic's phone"}
             yield Finding(path, f"does not hold {named.get(missing, missing)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from followup.care.people import ChannelName, Role
 from followup.care.plan import CarePlan, Step
+from followup.care.response import Answer
 from followup.errors import Fault, MessageError
 from followup.messages.folder import SHARED, Files, read_files
 from followup.messages.plan_file import read_plan
@@ -23,12 +24,29 @@ ENDINGS = {
     ChannelName.PHONE: ("phone.j2",),
 }
 
-RED_FLAG, RED_FLAG_SUICIDE = "red-flag.sms.j2", "red-flag-suicide.sms.j2"
+CLOSED = "closed"
+"""Stands in the name of an answer's text that is used while nobody is at the clinic."""
+
+HAS_CLOSED = frozenset({Answer.CALL_US, Answer.RECEIVED})
+"""These say something else then: when the office opens, and who answers until it does."""
+
 CONSENT, CORRECTION = "consent.txt.j2", "correction.sms.j2"
 CONSENT_OF_CAREGIVER = "consent.caregiver.txt.j2"
+_ANSWERING = frozenset({"clinic", "phone", "after_hours_phone", "texting"})
+
+
+def answer_text(answer: Answer, *, closed: bool) -> str:
+    """The name of an answer's text, with the clinic open or closed."""
+    return f"{answer}.{CLOSED}.sms.j2" if closed and answer in HAS_CLOSED else f"{answer}.sms.j2"
+
+
+ANSWERS = {answer_text(answer, closed=False): _ANSWERING for answer in Answer} | {
+    answer_text(answer, closed=True): _ANSWERING | {"opens"} for answer in Answer if answer in HAS_CLOSED
+}
+"""The fixed answers, with the names each may use; `texting`: it goes as a text, not as a mail."""
+
 FIXED = {
-    RED_FLAG: frozenset({"clinic", "phone"}),
-    RED_FLAG_SUICIDE: frozenset({"clinic", "phone"}),
+    **ANSWERS,
     CORRECTION: frozenset({"clinic", "phone", "restriction", "date"}),
     CONSENT: frozenset({"clinic", "phone", "after_hours_phone", "count", "weeks"}),
     CONSENT_OF_CAREGIVER: frozenset({"clinic", "phone", "after_hours_phone", "count", "weeks"}),

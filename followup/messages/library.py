@@ -15,6 +15,7 @@ from followup.care.people import Role
 from followup.care.plan import CarePlan
 from followup.care.practice import Practice
 from followup.care.reply import Vocabulary
+from followup.care.response import Answer
 from followup.errors import Fault, InputError, MessageError, NotFoundError
 from followup.messages.approvals import (
     Approval,
@@ -29,9 +30,8 @@ from followup.messages.contents import (
     CONSENT,
     CONSENT_OF_CAREGIVER,
     CORRECTION,
-    RED_FLAG,
-    RED_FLAG_SUICIDE,
     Contents,
+    answer_text,
     dates_in,
     read_contents,
     unfit,
@@ -45,9 +45,11 @@ from followup.messages.writing import (
     Chooser,
     Chosen,
     ClinicWords,
+    Opening,
     Speaking,
     dates,
     frequency,
+    message_subject,
     paths,
     tidy,
     write,
@@ -190,10 +192,18 @@ class MessageLibrary:
         path = f"{SHARED}/{language}/{name}"
         return tidy(write_shared(path, self._clinic, frequency(self.plans[plan]), self._chooser(plan, language)))
 
-    def red_flag(self, language: str, *, suicide: bool = False) -> Text:
-        """The fixed answer to a worrying text. Raises MessageError if that language has none."""
-        path = f"{SHARED}/{language}/{RED_FLAG_SUICIDE if suicide else RED_FLAG}"
-        return Text(plain(write_shared(path, self._clinic, {}, self._chooser(SHARED, language))))
+    def answer(self, language: str, answer: Answer, opens: Opening | None, *, texting: bool = True) -> Text:
+        """A fixed answer to somebody who has just written; `opens` if nobody is at the clinic now.
+
+        Raises MessageError if that language has none.
+        """
+        choose = self._chooser(SHARED, language)
+        extra: dict[str, object] = {"texting": texting}
+        if opens is not None:
+            extra["opens"] = dates(language, choose).opens(opens.at, opens.now)
+        path = f"{SHARED}/{language}/{answer_text(answer, closed=opens is not None)}"
+        words = plain(write_shared(path, self._clinic, extra, choose))
+        return Text(words) if texting else Text(f"{words}\n", message_subject(language, self._clinic, choose))
 
     def vocabulary(self, plan: str | None) -> Vocabulary:
         """What a reply is read with: all languages, the clinic's additions, and those of this plan if it is known.

@@ -24,6 +24,9 @@ CLINIC_FILE, PLAN_FILE = "replies.clinic.toml", "vocabulary.toml"
 _PHRASES = frozenset({"questions", "symptoms", "reactions"})
 """Lists of small words whose entries may be longer than one word."""
 
+_ANYTHING = "anything"
+"""Under this key stands what looks like several meanings and has none."""
+
 _FOUND_BY_PHRASE = frozenset(Meaning) - {Meaning.SCORE, Meaning.EMPTY, Meaning.UNREADABLE, Meaning.THANKS}
 
 
@@ -33,14 +36,17 @@ def _by_phrase(meaning: Meaning) -> Meaning:
     return meaning
 
 
+def _by_phrase_or_anything(key: str) -> str:
+    if key != _ANYTHING and key not in _FOUND_BY_PHRASE:
+        raise ValueError("is no meaning that phrases can have")
+    return key
+
+
 _Line = Annotated[str, Field(min_length=1, max_length=100)]
 _Lines = tuple[_Line, ...]
 _ByMeaning = Mapping[Annotated[Meaning, AfterValidator(_by_phrase)], _Lines]
+_Shielded = Annotated[str, AfterValidator(_by_phrase_or_anything)]
 _Digit = Annotated[str, Field(pattern=r"^(10|[0-9])$")]
-
-
-class _Harmless(TomlTable):
-    phrases: _Lines = ()
 
 
 class _SmallWords(TomlTable):
@@ -72,7 +78,7 @@ class _ReplyFile(TomlTable):
     whole: _ByMeaning = Field(default_factory=dict)
     clause: _ByMeaning = Field(default_factory=dict)
     asked: _ByMeaning = Field(default_factory=dict)
-    harmless: _Harmless = _Harmless()
+    harmless: Mapping[_Shielded, _Lines] = Field(default_factory=dict)
     numbers: Mapping[_Digit, _Lines] = Field(default_factory=dict)
     small_words: _SmallWords = _SmallWords()
 
@@ -82,7 +88,7 @@ class _ReplyFile(TomlTable):
             whole=self.whole,
             clause=self.clause,
             asked=self.asked,
-            harmless=self.harmless.phrases,
+            harmless={None if key == _ANYTHING else Meaning(key): lines for key, lines in self.harmless.items()},
             names=self.names,
             numbers=tuple(self.numbers.get(str(n), ()) for n in range(11)),
             **self.small_words.model_dump(),
@@ -188,7 +194,7 @@ def _phrase_lists(file: _ReplyFile) -> Iterator[tuple[str, tuple[str, ...]]]:
     for table in ("anywhere", "whole", "clause", "asked"):
         yield from ((f"{table}.{meaning}", phrases) for meaning, phrases in getattr(file, table).items())
     yield from ((f"names.{name}", phrases) for name, phrases in file.names.items())
-    yield "harmless.phrases", file.harmless.phrases
+    yield from ((f"harmless.{key}", phrases) for key, phrases in file.harmless.items())
     yield "small_words.questions", file.small_words.questions
     yield "small_words.symptoms", file.small_words.symptoms
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 from followup.care.message import Text
 from followup.care.people import ChannelName, Role
@@ -13,6 +13,9 @@ from followup.messages.writing import Chooser, Chosen, ClinicWords, Speaking, wr
 
 SAMPLE_DAY = date(2026, 12, 28)
 """Two digits of day and, in every shipped language, no month that is longer."""
+
+SAMPLE_OPENINGS = tuple(datetime(2026, 12, day, 10, 30, tzinfo=UTC) for day in range(21, 28))
+"""One of each weekday: whichever is the longest word, a text must have room for it."""
 
 SAMPLE_NAME = "Maria"
 

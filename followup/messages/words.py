@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from followup.toml_file import TomlTable, parse, read
 MONTHS, SUBJECTS = "months.toml", "subjects.toml"
 
 _Twelve = Annotated[tuple[str, ...], Field(min_length=12, max_length=12)]
+_Seven = Annotated[tuple[str, ...], Field(min_length=7, max_length=7)]
 _Line = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -45,13 +46,35 @@ class _WordingFile(TomlTable):
     language: Mapping[str, Wording]
 
 
+_A_WEEKDAY_IS_CLEAR = timedelta(days=6)
+"""A weekday said further ahead could be taken for the one before it."""
+
+
 class Months(TomlTable):
-    """How dates are said: `{day}`, `{month}` and `{year}` are filled in."""
+    """How dates are said: `{day}`, `{month}` and `{year}` are filled in; and an opening: `{day}` and `{time}`.
+
+    `weekdays` begin with Monday; `clock` is of 12 or 24 hours.
+    """
 
     short_months: _Twelve
     long_months: _Twelve
     short: _Line
     long: _Line
+    weekdays: _Seven
+    clock: Literal[12, 24]
+    opening: _Line
+
+    def opens(self, opening: datetime, now: datetime) -> str:
+        """Mon 8 am; both moments are the reader's local ones."""
+        near = opening.date() - now.date() < _A_WEEKDAY_IS_CLEAR
+        day = self.weekdays[opening.weekday()] if near else self.said(opening.date(), short=True)
+        return self.opening.replace("{day}", day).replace("{time}", self._time(opening))
+
+    def _time(self, moment: datetime) -> str:
+        if self.clock == 24:  # noqa: PLR2004  hours of a clock
+            return f"{moment.hour}:{moment.minute:02}"
+        minutes = f":{moment.minute:02}" if moment.minute else ""
+        return f"{moment.hour % 12 or 12}{minutes} {'am' if moment.hour < 12 else 'pm'}"  # noqa: PLR2004  same
 
     def said(self, day: date, *, short: bool) -> str:
         """Dec 11 where letters cost, December 11, 2026 elsewhere."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from followup.care.message import Text
 from followup.care.people import ChannelName, Role
@@ -62,6 +62,14 @@ class Chosen:
     text: str
     parameters: Mapping[str, str]
     approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """When somebody is at the clinic again, and now; both by the reader's clock."""
+
+    at: datetime
+    now: datetime
 
 
 Chooser = Callable[[str], Chosen]
@@ -169,7 +177,13 @@ def _fill(path: str, values: Mapping[str, object], choose: Chooser) -> str:
 
 
 def _subject(clinic: ClinicWords, speaking: Speaking, step: Step, choose: Chooser) -> str:
+    if not (step.asks or step.nudges):
+        return message_subject(speaking.language, clinic, choose)
     path = f"{SHARED}/{speaking.language}/{SUBJECTS}"
-    lines = subjects(choose(path).text)
-    line = lines.question if step.asks or step.nudges else lines.message
-    return clean(fill_in(path, line, _clinic_values(clinic)))
+    return clean(fill_in(path, subjects(choose(path).text).question, _clinic_values(clinic)))
+
+
+def message_subject(language: str, clinic: ClinicWords, choose: Chooser) -> str:
+    """The subject of a mail that tells."""
+    path = f"{SHARED}/{language}/{SUBJECTS}"
+    return clean(fill_in(path, subjects(choose(path).text).message, _clinic_values(clinic)))

@@ -9,7 +9,7 @@ from care_strategies import properties
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from followup.care.attempt import Listed
+from followup.care.attempt import Listed, Receipt
 from followup.care.delivery import Status
 from followup.care.doubt import (
     CLOCKS_APART,
@@ -50,7 +50,7 @@ def a_doubt(**changes: object) -> Doubt:
 
 
 def listed(sid: str = "SM1", body: str = WORDS, made_at: datetime = NOON) -> Listed:
-    return Listed(sid, "+12145550123", body, made_at, Status.ACCEPTED)
+    return Listed("+12145550123", body, made_at, Receipt(sid, Status.ACCEPTED))
 
 
 doubts = st.builds(

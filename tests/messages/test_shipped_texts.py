@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from message_parts import FIGURES, UNTIL, clinic, faults, notices, practice, speaking
 
 from followup.care.people import ChannelName, Role
-from followup.messages import MessageLibrary, Speaking, find_messages_folder, segments
+from followup.care.response import CONFIRMS_A_STOP, Answer
+from followup.messages import MessageLibrary, Opening, Speaking, find_messages_folder, segments
 from followup.messages.check import sentences
 
 SHIPPED = MessageLibrary.load(find_messages_folder(), clinic(figures=FIGURES))
@@ -188,15 +190,65 @@ def test_the_welcome_counts_the_texts_of_its_own_plan() -> None:
     assert "HELP" in SHIPPED.render(other).plain
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
-def test_a_red_flag_is_answered_with_911_in_one_segment_and_a_suicidal_one_with_988(language: str) -> None:
-    ordinary, suicidal = SHIPPED.red_flag(language).plain, SHIPPED.red_flag(language, suicide=True).plain
-    for text in (ordinary, suicidal):
-        assert segments(text).count == 1
-        assert "911" in text
-        assert "(214) 555-0100" in text
-    assert "988" in suicidal
-    assert "988" not in ordinary
+CENTRAL = ZoneInfo("America/Chicago")
+SATURDAY = datetime(2026, 10, 31, 22, 10, tzinfo=CENTRAL)
+OPENINGS = {"open": None, "closed": Opening(datetime(2026, 11, 2, 8, 30, tzinfo=CENTRAL), SATURDAY)}
+
+ANSWERS = pytest.mark.parametrize("answer", list(Answer))
+HOURS = pytest.mark.parametrize("hours", list(OPENINGS))
+LANGUAGES = pytest.mark.parametrize("language", ["en", "es"])
+
+
+@LANGUAGES
+@ANSWERS
+@HOURS
+def test_an_answer_names_clinic_phone_and_911_in_one_segment_of_short_sentences(
+    language: str, answer: Answer, hours: str
+) -> None:
+    text = SHIPPED.answer(language, answer, OPENINGS[hours]).plain
+    assert (segments(text).count, segments(text).encoding) == (1, "GSM-7")
+    assert text.startswith("Twenty-letter clinic: ")
+    assert all(word in text for word in ("(214) 555-0100", "911"))
+    assert ("STOP" in text) is (answer not in CONFIRMS_A_STOP)
+    assert all(len(sentence.split()) <= 12 for sentence in sentences(text, "Twenty-letter clinic"))
+
+
+@LANGUAGES
+@ANSWERS
+@HOURS
+def test_an_answer_never_reassures_advises_or_promises(language: str, answer: Answer, hours: str) -> None:
+    text = SHIPPED.answer(language, answer, OPENINGS[hours]).plain
+    assert not re.search(
+        r"(?i)normal|\bfine\b|\bgood\b|\bok\b|expected|nothing to worry|rest\b|medicine|will call|don't call"
+        r"|bien\b|esperado|no se preocupe|descanse|medicina|le llamaremos|https?:",
+        text,
+    )
+
+
+@LANGUAGES
+def test_only_the_answer_to_a_suicidal_text_names_988(language: str) -> None:
+    named = {answer for answer in Answer if "988" in SHIPPED.answer(language, answer, None).plain}
+    assert named == {Answer.SUICIDE}
+
+
+def test_while_the_clinic_is_closed_an_answer_says_when_it_opens_and_who_answers_meanwhile() -> None:
+    for language, opens in (("en", "Mon 8:30 am"), ("es", "lun 8:30")):
+        for answer in (Answer.RECEIVED, Answer.CALL_US):
+            closed = SHIPPED.answer(language, answer, OPENINGS["closed"]).plain
+            assert opens in closed
+            assert "(214) 555-0199" in closed
+            assert opens not in SHIPPED.answer(language, answer, None).plain
+
+
+def test_an_opening_further_ahead_than_a_weekday_can_tell_is_said_with_its_date() -> None:
+    far = Opening(datetime(2026, 11, 9, 8, 0, tzinfo=CENTRAL), SATURDAY)
+    assert "Nov 9 8 am" in SHIPPED.answer("en", Answer.RECEIVED, far).plain
+
+
+def test_a_mail_is_answered_without_a_word_that_only_texts_know() -> None:
+    mail = SHIPPED.answer("en", Answer.RECEIVED, None, texting=False)
+    assert "STOP" not in mail.plain
+    assert mail.subject == "A message from Twenty-letter clinic"
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
