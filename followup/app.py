@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import timedelta
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from followup.care.people import ChannelName
-from followup.channels import Channel, Ledger
+from followup.channels import Channel, Inbox, Ledger
 from followup.clock import Clock, StandingClock, SystemClock
 from followup.config import Config, find_config, load_config
 from followup.messages import ClinicWords, MessageLibrary, find_messages_folder
 from followup.replan import Clinic
+from followup.staff import Person, Staff
 from followup.storage import Sealer, Storage
 from followup.storage.generation import mark_path
 from followup.storage.owner import Owner, owner_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from followup.channels.slots import Slots
     from followup.dispatch import Dispatcher
     from followup.generation import Keeper
+    from followup.replies import Listener
     from followup.senders import Senders
 
 
@@ -149,9 +152,55 @@ class App:
         mark = mark_path(self.storage.engine, self.config.path)
         return Keeper(self.storage, self.clinic, self.library, self.owner, mark)
 
+    @property
+    def listened_to(self) -> tuple[ChannelName, ...]:
+        """The channels whose answers the program reads."""
+        return (ChannelName.SMS, *([ChannelName.EMAIL] if self.config.mailbox else []))
+
+    @cached_property
+    def inboxes(self) -> Mapping[ChannelName, Inbox]:
+        """Where answers come in: texts at their provider, mails in the clinic's mailbox, if it has named one."""
+        found = {name: channel for name, channel in self.channels.items() if isinstance(channel, Inbox)}
+        return found | ({ChannelName.EMAIL: self.mailbox} if self.mailbox else {})
+
+    @cached_property
+    def staff(self) -> Staff:
+        clinic = self.config.clinic
+        on_call = clinic.on_call
+        return Staff(
+            clinic.name,
+            clinic.zone,
+            tuple(Person(person.name, person.phone, person.email) for person in clinic.staff),
+            clinic.paged,
+            timedelta(minutes=on_call.repeat_minutes),
+            on_call.pages_each,
+            on_call.carries_number,
+        )
+
+    @cached_property
+    def listener(self) -> Listener:
+        from followup.answering import Answering  # noqa: PLC0415  only what listens needs it
+        from followup.care.pain import Thresholds  # noqa: PLC0415  same
+        from followup.replies import Listener  # noqa: PLC0415  same
+
+        pain = self.config.pain
+        answering = Answering(
+            self.library,
+            self.mail_domain,
+            Thresholds(pain.urgent_score, pain.urgent_rise),
+            confirms_stops=not self.config.twilio.carrier_confirms_stop,
+        )
+        return Listener(self.storage, self.clinic, self.library, self.clock, answering, self.staff)
+
+    @property
+    def mail_domain(self) -> str:
+        """What the Message-IDs of our mails end with."""
+        return self.config.smtp.sender_address.rpartition("@")[2]
+
     @cached_property
     def dispatcher(self) -> Dispatcher:
         from followup.dispatch import Dispatcher  # noqa: PLC0415  only what sends needs it
+        from followup.inbound import hears  # noqa: PLC0415  same
 
         return Dispatcher(
             self.storage,
@@ -162,8 +211,7 @@ class App:
             self.owner,
             self.senders,
             self.timekeeper,
-            # Until answers are read by the program, only a sandbox is listening.
-            listening=self.config.on_loopback,
+            partial(hears, mailbox=ChannelName.EMAIL in self.listened_to),
         )
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ A number is stopped for everybody who shares it; only a new recorded consent ope
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from followup.care.people import ChannelName, ConsentTo, Contact
@@ -26,18 +26,43 @@ class Line:
     channel: ChannelName
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A number (E.164) or e-mail address, whoever's it is."""
+
+    channel: ChannelName
+    value: str = field(repr=False)
+
+
 def opt_out(tx: Transaction, clinic: Clinic, line: Line, source: str, now: datetime, by: str) -> list[Replanned]:
+    """Stop what a contact is reached by; see `stop`. Raises InputError where there is nothing to stop."""
+    return stop(tx, clinic, Address(line.channel, _address(line)), source, now, by)
+
+
+def stop(
+    tx: Transaction, clinic: Clinic, address: Address, source: str, now: datetime, by: str
+) -> list[Replanned]:
     """Stop a number or address for everybody who shares it, and plan anew for each of them.
 
-    `source` is who said so: staff, carrier or reply. Raises InputError where there is nothing to stop.
+    `source` is who said so: staff, carrier or reply. Whoever shares it has withdrawn: no import, enrollment or
+    change brings it back. A number that is nobody's is stopped for whoever will have it.
     """
-    address = _address(line)
-    tx.agreements.suppress(line.channel, address, source, now)
-    withdrawn = Consent(ABOUT[line.channel], given=False, method=source, wording="")
-    tx.agreements.record(line.contact.id, [withdrawn], now, by)
-    detail = f"contact={line.contact.id} channel={line.channel} source={source}"
-    tx.audit.write(now, by, "opt out", patient_id=line.patient_id, detail=detail)
-    return _replan_all(tx, clinic, line.channel, address, now, by)
+    tx.agreements.suppress(address.channel, address.value, source, now)
+    withdrawn = Consent(ABOUT[address.channel], given=False, method=source, wording="")
+    for patient_id, contact_id in tx.register.contacts_at(address.channel, address.value):
+        tx.agreements.record(contact_id, [withdrawn], now, by)
+        detail = f"contact={contact_id} channel={address.channel} source={source}"
+        tx.audit.write(now, by, "opt out", patient_id=patient_id, detail=detail)
+    return _replan_all(tx, clinic, address.channel, address.value, now, by)
+
+
+def ask_again(tx: Transaction, address: Address, now: datetime, by: str) -> bool:
+    """START was texted: the opt-out stands, and staff ask for a new consent; False where there is none."""
+    pending = tx.agreements.set_pending(address.channel, address.value, now)
+    for patient_id, contact_id in tx.register.contacts_at(address.channel, address.value):
+        detail = f"contact={contact_id} channel={address.channel}"
+        tx.audit.write(now, by, "opt in asked for", patient_id=patient_id, detail=detail)
+    return pending
 
 
 def opt_in(

@@ -100,4 +100,8 @@ def _stop(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> None:
         return
     patient = tx.register.patient(entry.patient_id)
     line = Line(entry.patient_id, patient.contact(entry.contact_id), entry.channel)
-    opt_out(tx, clinic, line, "carrier", now, PROGRAM)
+    for planned in opt_out(tx, clinic, line, "carrier", now, PROGRAM):
+        task = new_task(
+            TaskKind.OPT_OUT, now, clinic.practice.staffed, planned.patient.id, channel=str(entry.channel)
+        )
+        tx.tasks.open(task, now)

@@ -17,7 +17,7 @@ from functools import partial
 from followup import log
 from followup.care.attempt import Attempt, Outcome, judge
 from followup.care.delivery import Mover, Status, the_move
-from followup.care.message import Held, Message
+from followup.care.message import POLICIES, Held, Kind, Message
 from followup.care.people import ChannelName
 from followup.care.practice import QUESTION_OPEN_FOR
 from followup.care.reason import Reason
@@ -49,6 +49,17 @@ SWEEP = 200
 PATIENCE = 0.5
 """Seconds between two tries to write outcomes down while the database is held or away."""
 
+OUTRANK_A_PAUSE = frozenset(kind for kind, policy in POLICIES.items() if not policy.pausable)
+"""A person pauses what we begin; a page, and the answer to a red flag, go all the same."""
+
+Hears = Callable[[Transaction, datetime], Mapping[ChannelName, bool]]
+
+
+def deaf(_tx: Transaction, _now: datetime) -> Mapping[ChannelName, bool]:
+    """Nobody reads what patients answer."""
+    return {}
+
+
 _Heard = tuple[Claim, Result]
 _Step = Callable[[Transaction, datetime], int]
 
@@ -70,8 +81,8 @@ class Tally:
 class Dispatcher:
     """The sender of one process. It sends only while `owner` holds its lock.
 
-    `listening` tells whether what patients answer would be read. `slots` has one entry a channel that can send.
-    Once `stopping` is set nothing more is claimed.
+    `hears` tells, for each channel, whether what patients answer there would be read now. `slots` has one entry a
+    channel that can send. Once `stopping` is set nothing more is claimed.
     """
 
     storage: Storage
@@ -82,7 +93,7 @@ class Dispatcher:
     owner: Owner
     senders: Senders
     timekeeper: Timekeeper
-    listening: bool = False
+    hears: Hears = deaf
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def tick(self) -> Tally:
@@ -140,7 +151,8 @@ class Dispatcher:
             if not room:
                 return False, []
             self._doubt_leftovers(tx, channel, owner, now)
-            due = tx.sending.due(now, room, channel)
+            paused = channel in tx.switches.paused_channels()
+            due = tx.sending.due(now, room, channel, OUTRANK_A_PAUSE if paused else None)
             claimed = self._claim(tx, due, owner, now)
             self.senders.begun(tx, channel, len(claimed), now)
             if channel is ChannelName.PHONE:
@@ -150,10 +162,8 @@ class Dispatcher:
         return len(due) == room, claimed
 
     def _room(self, tx: Transaction, channel: ChannelName, now: datetime) -> int:
-        """How many messages may be claimed: none while a person, a breaker, the clock or the disk forbids it."""
+        """How many messages may be claimed: none while a breaker, the clock or the disk forbids it."""
         if refusal(tx, now) is not None or not self.timekeeper.look().trusted:
-            return 0
-        if channel in tx.switches.paused_channels():
             return 0
         return self.senders.room(tx, channel, now)
 
@@ -186,7 +196,7 @@ class Dispatcher:
 
     def _claim(self, tx: Transaction, due: Sequence[Entry], owner: str, now: datetime) -> list[Claim]:
         """Ask every gate, write down what may go; what may not go is ended or put off with its reason."""
-        preparer = Preparer(tx, self.clinic, self.library, due, now, listening=self.listening)
+        preparer = Preparer(tx, self.clinic, self.library, due, now, listening=self.hears(tx, now))
         claims = [claim for entry in due if (claim := preparer.prepare(entry)) is not None]
         won = {entry.id for entry in tx.sending.claim(claims, owner, now)}
         return [claim for claim in claims if claim.entry.id in won]
@@ -272,7 +282,8 @@ class Dispatcher:
 
 def _message(claim: Claim) -> Message:
     entry = claim.entry
-    return Message(entry.id, entry.attempt + 1, entry.channel, claim.to, claim.words, mail_id(entry.key))
+    answers = entry.kind in {Kind.ANSWER, Kind.RED_FLAG}
+    return Message(entry.id, entry.attempt + 1, entry.channel, claim.to, claim.words, mail_id(entry.key), answers)
 
 
 def mail_id(key: str) -> str:

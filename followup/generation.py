@@ -60,7 +60,7 @@ class Keeper:
         """
         since = present.at if present else None
         due = tx.backlog.due(now, on_trial=seen.live and tx.switches.get(Switch.LIVE) is None)
-        preparer = Preparer(tx, self.clinic, self.library, due, now, listening=True)
+        preparer = Preparer(tx, self.clinic, self.library, due, now, listening={})
         claims = [
             claim
             for entry in due

@@ -14,6 +14,7 @@ from followup.care.people import ChannelName
 from followup.errors import RefusedError
 from followup.messages import MessageLibrary
 from followup.replan import Clinic, replan
+from followup.staff import Staff
 from followup.storage import Transaction, health
 from followup.storage.switches import Switch
 
@@ -89,8 +90,9 @@ def record_heard(tx: Transaction, channel: ChannelName, now: datetime, by: str) 
     tx.audit.write(now, by, "test heard", detail=f"channel={channel}")
 
 
-def checklist(tx: Transaction, library: MessageLibrary) -> list[Item]:
+def checklist(tx: Transaction, library: MessageLibrary, staff: Staff) -> list[Item]:
     """All that must be done before patients are written to, apart from what `doctor` finds."""
+    on_call = ", ".join(person.name for person in staff.pageable())
     signed, campaign = agreements(tx), tx.switches.get(Switch.CAMPAIGN)
     dates = f"Twilio {signed.twilio}, mail provider {signed.mail}"
     unsigned = f"no date is recorded for {' and '.join(signed.missing)}"
@@ -99,6 +101,7 @@ def checklist(tx: Transaction, library: MessageLibrary) -> list[Item]:
         Item(
             "registration", campaign is not None, campaign.value if campaign else "no campaign or verified number"
         ),
+        Item("on call", bool(on_call), on_call or "nobody of clinic.staff with a phone is on call"),
         *_approvals(tx, library),
         *_tests(tx),
     ]

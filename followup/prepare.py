@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from followup import log
 from followup.care.delivery import Mover, Status, the_move
 from followup.care.gates import Go, Later, Surroundings, Verdict, may_send
 from followup.care.local_time import local_day
-from followup.care.message import Held, Kind, Recorded
+from followup.care.message import POLICIES, Held, Kind, Recorded
 from followup.care.people import ChannelName, Contact, Patient, Role
 from followup.care.questions import questions
 from followup.care.reason import Reason
+from followup.care.response import CONFIRMS_A_STOP
 from followup.care.restrictions import all_in_force, limits
 from followup.care.rows import may_still_go, perhaps_said
 from followup.care.standing import held_by_facts
@@ -38,7 +39,7 @@ class Preparer:
         due: Sequence[Entry],
         now: datetime,
         *,
-        listening: bool,
+        listening: Mapping[ChannelName, bool],
     ) -> None:
         self._tx = tx
         self._clinic = clinic
@@ -72,7 +73,7 @@ class Preparer:
         if entry.patient_id in self._held_elsewhere:
             return None
         try:
-            return self._reminder(entry) if entry.kind is Kind.REMINDER else self._own_words(entry)
+            return self._reminder(entry) if entry.kind is Kind.REMINDER else self._unless_stopped(entry)
         except Exception as error:  # noqa: BLE001  one poisoned row must not keep the rest from going
             log.fault("cannot prepare", error, message=entry.id)
             self._end(entry, Held(Reason.CANNOT_RENDER))
@@ -113,11 +114,12 @@ class Preparer:
         contact = patient.contact(entry.contact_id or 0)
         around = Surroundings(
             self._now,
-            self._listening,
+            self._listening.get(entry.channel, False),
             patient.id in self._alerts,
             self._question_until(entry, patient),
             self._texts.get(self._index(contact, entry.channel), ()),
             self._nudged(entry, patient),
+            patient.in_conversation,
         )
         return may_send(entry.recorded, patient, self._clinic.practice, around)
 
@@ -147,12 +149,7 @@ class Preparer:
     def _speaking(
         self, entry: Entry, patient: Patient, channel: ChannelName, moment: datetime | None = None
     ) -> Speaking:
-        contact = patient.contact(entry.contact_id or 0)
-        day = local_day(moment or self._now, contact.zone)
-        until = all_in_force(limits(patient.procedures, self._clinic.practice.plans), day)
-        plan = patient.procedure(entry.procedure_id or 0).plan
-        name = _first_name(patient)
-        return Speaking(plan, entry.step, contact.language, contact.role, channel, until, name)
+        return speaking(self._clinic, entry, patient, channel, moment or self._now)
 
     def _render(self, entry: Entry, patient: Patient) -> Claim | None:
         try:
@@ -191,6 +188,15 @@ class Preparer:
             log.fault("cannot suppose", error, message=entry.id)
             return None
 
+    def _unless_stopped(self, entry: Entry) -> Claim | None:
+        """No gate is asked, but a number that has opted out gets only what outranks that, or confirms it."""
+        claim = self._own_words(entry)
+        stoppable = POLICIES[entry.kind].stopped and entry.step not in CONFIRMS_A_STOP
+        if stoppable and self._tx.agreements.stopped(entry.channel, claim.to):
+            self._end(entry, Held(Reason.OPTED_OUT))
+            return None
+        return claim
+
     def _own_words(self, entry: Entry) -> Claim:
         address, words = self._tx.sending.own_words(entry.id)
         count = segments(words.plain).count if entry.channel is ChannelName.SMS else 0
@@ -213,6 +219,15 @@ class Preparer:
         return self._tx.agreements.index_of(channel, address) if address else b""
 
 
+def speaking(clinic: Clinic, entry: Entry, patient: Patient, channel: ChannelName, moment: datetime) -> Speaking:
+    """What a reminder's words on a channel may know, as facts are now and the reader's calendar is at `moment`."""
+    contact = patient.contact(entry.contact_id or 0)
+    day = local_day(moment, contact.zone)
+    until = all_in_force(limits(patient.procedures, clinic.practice.plans), day)
+    plan = patient.procedure(entry.procedure_id or 0).plan
+    return Speaking(plan, entry.step, contact.language, contact.role, channel, until, _first_name(patient))
+
+
 def _first_name(patient: Patient) -> str:
     """The patient's first name, whoever is written to: a caregiver knows for whom they care."""
     name = next((c.name for c in patient.contacts if c.role is Role.PATIENT), "")
@@ -224,7 +239,7 @@ def still_true(tx: Transaction, clinic: Clinic, message: int, attempt: int, now:
     entry = tx.outbox.get(message)
     if entry is None or entry.status is not Status.SENDING or entry.attempt != attempt:
         return timedelta()
-    if entry.channel in tx.switches.paused_channels():
+    if POLICIES[entry.kind].pausable and entry.channel in tx.switches.paused_channels():
         return timedelta()
     until = entry.valid_until
     if entry.kind is Kind.REMINDER:

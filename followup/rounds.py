@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from followup import backlog, dead_man, ledger_audit, log, receipts, settle, worklist
+from followup import backlog, dead_man, inbound, ledger_audit, log, paging, receipts, settle, worklist
 from followup.app import App
 from followup.care.backlog import LONG_ABSENCE
 from followup.care.clock_guard import ClockGuard, Suspicion
 from followup.care.people import ChannelName
 from followup.care.task import TaskKind, new_task
+from followup.channels.remembered import Remembered
 from followup.dispatch import Tally
 from followup.errors import BusyError, DeliveryError
 from followup.replan import PROGRAM
@@ -72,10 +73,11 @@ class Rounds:
     def once(self) -> None:
         """Every round, one after the other, as often as there is something to send."""
         self._take_stock()
+        self.listen()
+        self.tell_staff()
         self.app.dispatcher.tick()
         self.close_questions()
         self.poll()
-        self.settle()
         self.ask_home()
         self.seal()
 
@@ -132,26 +134,48 @@ class Rounds:
             tx.switches.set(Switch.LEDGER_AUDITED, day.isoformat(), now, PROGRAM)
 
     def poll(self) -> None:
-        """What the provider says became of what it accepted."""
+        """What the provider says became of what it accepted; and evidence, wherever there is doubt.
+
+        Both look at the same lists.
+        """
         app = self.app
-        if app.owner.acquire() and (
-            asked := receipts.poll(app.storage, app.clinic, app.ledgers, app.clock, self.stopping)
-        ):
+        if not app.owner.acquire():
+            return
+        ledgers = {name: Remembered(ledger) for name, ledger in app.ledgers.items()}
+        if asked := receipts.poll(app.storage, app.clinic, ledgers, app.clock, self.stopping):
             log.event("receipts", asked=asked)
+        if looked := settle.settle(app.storage, app.clinic, ledgers, app.clock, self.stopping):
+            log.event("settling", messages=looked)
+
+    def listen(self) -> None:
+        """What patients wrote is stored and handled; what must go at once goes at once."""
+        app = self.app
+        if not app.owner.acquire():
+            return
+        came, handled = inbound.poll(app.listener, app.inboxes, self.stopping)
+        if came or handled:
+            log.event("heard", came=came, handled=handled)
+            self.tell_staff()
+
+    def tell_staff(self) -> None:
+        """Pages, a mail about new tasks, the digest and the weekly test page: whatever is due."""
+        app = self.app
+        if not app.owner.acquire():
+            return
+        with app.storage.transaction() as tx:
+            now = app.clock.utc()
+            pages = paging.page(tx, app.staff, now)
+            told = paging.tell(tx, app.clinic, app.staff, now)
+            paging.digest(tx, app.clinic, app.staff, now)
+            paging.weekly_page(tx, app.clinic, app.staff, now)
+        if pages or told:
+            log.event("staff told", pages=pages, tasks=told)
 
     def rescue(self) -> None:
         """What a dead process had in hand is named as doubt."""
         app = self.app
         if app.owner.acquire() and (found := settle.rescue(app.storage, app.clinic, app.owner, app.clock.utc())):
             log.event("in doubt after a crash", messages=found)
-
-    def settle(self) -> None:
-        """Evidence is looked for wherever there is doubt."""
-        app = self.app
-        if app.owner.acquire() and (
-            looked := settle.settle(app.storage, app.clinic, app.ledgers, app.clock, self.stopping)
-        ):
-            log.event("settling", messages=looked)
 
     def sweep(self) -> None:
         """What `tick` leaves alone while nothing is due: trial rows past their end."""

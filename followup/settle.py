@@ -22,6 +22,7 @@ from followup.channels import Ledger
 from followup.clock import Clock
 from followup.consequences import Moved, doubt, follow, tell
 from followup.errors import SenderBlocked, Unavailable
+from followup.listing import listed_together
 from followup.replan import Clinic
 from followup.storage import Storage, Transaction
 from followup.storage.doubts import Doubtful
@@ -54,15 +55,20 @@ def settle(
 ) -> int:
     """Look for evidence wherever it is due, and act on it; returns how many messages were looked into.
 
-    A number is asked for once, however many of its messages are in doubt. A ledger that does not answer is not
-    asked for the rest of this round. Once `stopping` is set nobody is asked anything more.
+    What went close together is looked for in one list; a number whose messages are not all there is asked for by
+    itself, once, since only its whole list can show that something is missing. A ledger that does not answer is
+    not asked for the rest of this round. Once `stopping` is set nobody is asked anything more.
     """
     with storage.transaction() as tx:
         due = tx.doubts.due(clock.utc(), BATCH)
     silent: set[ChannelName] = set()
+    shown = _list(ledgers, due, silent)
     for (channel, to), group in _by_number(due).items():
         if stopping is not None and stopping.is_set():
             break
+        there = [one for one in shown.get(channel, ()) if one.to == to]
+        if there and _adopt(storage, clinic, group, there, clock.utc()) == len(group):
+            continue
         listed = None if channel in silent else _ask(ledgers.get(channel), to, group, silent)
         with storage.transaction() as tx:
             for one in tx.doubts.read([one.entry.id for one in group]):
@@ -75,6 +81,33 @@ def _by_number(due: Iterable[Doubtful]) -> dict[tuple[ChannelName, str], list[Do
     for one in due:
         groups.setdefault((one.entry.channel, one.to), []).append(one)
     return groups
+
+
+def _list(
+    ledgers: Mapping[ChannelName, Ledger], due: Sequence[Doubtful], silent: set[ChannelName]
+) -> dict[ChannelName, Sequence[Listed]]:
+    """What one list for each stretch of time shows; nothing where the ledger does not answer."""
+    found: dict[ChannelName, Sequence[Listed]] = {}
+    for channel, ledger in ledgers.items():
+        moments = [moment for one in due if one.entry.channel is channel for moment, _ in one.doubt.tries]
+        try:
+            found[channel] = list(listed_together(ledger, moments).values())
+        except (Unavailable, SenderBlocked):
+            silent.add(channel)
+    return found
+
+
+def _adopt(
+    storage: Storage, clinic: Clinic, group: Sequence[Doubtful], there: Sequence[Listed], now: datetime
+) -> int:
+    """Settle what such a list shows; returns how many. What it does not show is not missing for that."""
+    settled = 0
+    with storage.transaction() as tx:
+        for one in tx.doubts.read([one.entry.id for one in group]):
+            if _looked(tx, one, there).found:
+                _settle_one(tx, clinic, one, there, now)
+                settled += 1
+    return settled
 
 
 def _ask(

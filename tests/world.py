@@ -13,13 +13,13 @@ from pathlib import Path
 from databases import INDEX_KEY, KEYS
 
 from followup import enroll as enrolling
-from followup import receipts, settle
+from followup import inbound, paging, receipts, settle
 from followup.app import App, build_app
 from followup.care.people import ConsentTo, Contact, Patient, Procedure, Role
 from followup.care.task import TaskKind
 from followup.change import Hand
 from followup.config import Answers, write_config
-from followup.dispatch import Dispatcher, Tally
+from followup.dispatch import Dispatcher, Tally, deaf
 from followup.enroll import Enrolled, Enrollment, NewPerson
 from followup.replan import Clinic
 from followup.sandbox import SANDBOX_ACCOUNT, SANDBOX_TOKEN, SmtpSandbox, TwilioSandbox
@@ -36,6 +36,8 @@ START = datetime(2026, 10, 30, 19, 0, tzinfo=UTC)
 PROCEDURE_DAY = date(2026, 10, 30)
 WEEKDAYS = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "09:00-17:00")
 NUMBER, EMAIL, NAME = "+12145550101", "ruth.miller@example.org", "Ruth Miller"
+STAFF = (("Ann", "214-555-0123", "ann@example.org"),)
+SENDER = "+12145550150"
 NURSE = "ann"
 
 
@@ -50,6 +52,7 @@ class World:
     folder: Path
     clinic: Clinic
     dispatcher: Dispatcher
+    mailed: int = 0
 
     # Doing
 
@@ -72,11 +75,42 @@ class World:
     def tick(self) -> Tally:
         """What the daemon does in its rounds, once."""
         self.app.timekeeper.look()
+        self.listen()
         tally = self.dispatcher.tick()
         self.dispatcher.close_questions()
         receipts.poll(self.app.storage, self.clinic, self.app.ledgers, self.clock)
         settle.settle(self.app.storage, self.clinic, self.app.ledgers, self.clock)
         return tally
+
+    def listen(self) -> None:
+        """What was written to us is stored and handled, but for what staff are told of it."""
+        inbound.poll(replace(self.app.listener, clinic=self.clinic), self.app.inboxes)
+
+    def tell_staff(self) -> None:
+        """Pages, notices, digest and test page, whatever is due; then all of it is sent."""
+        with self.app.storage.transaction() as tx:
+            now = self.clock.utc()
+            paging.page(tx, self.app.staff, now)
+            paging.tell(tx, self.clinic, self.app.staff, now)
+            paging.digest(tx, self.clinic, self.app.staff, now)
+            paging.weekly_page(tx, self.clinic, self.app.staff, now)
+        self.dispatcher.tick()
+
+    def receive(self, words: str, number: str = NUMBER, **more: object) -> None:
+        """A phone writes to us, and we listen."""
+        self.twilio.receive(number, words, SENDER, **more)  # type: ignore[arg-type]  # a test may say anything
+        self.listen()
+        self.dispatcher.tick()
+
+    def mail_in(self, raw: bytes) -> None:
+        """A mail is put into the clinic's mailbox now, and we listen."""
+        now = self.clock.utc()
+        self.mailed += 1
+        there = self.folder / "mail" / "new" / f"{int(now.timestamp())}.{self.mailed}.here"
+        there.write_bytes(raw)
+        self.listen()
+        there.unlink()  # whoever else reads the mailbox has put it away
+        self.dispatcher.tick()
 
     def run_until(self, end: datetime, step: timedelta = timedelta(hours=1)) -> None:
         """Rounds at every due moment and at least every `step`, up to `end`."""
@@ -178,6 +212,9 @@ def open_world(
     zone: str = "America/Chicago",
     exemption: bool = False,
     trial_list: Sequence[str] | None = None,
+    staff: Sequence[tuple[str, str, str]] = STAFF,
+    on_call: str = "",
+    mailbox: bool = False,
 ) -> Iterator[World]:
     """A clinic on the database at `url`.
 
@@ -186,14 +223,20 @@ def open_world(
     """
     clock = SimulatedClock(start)
     with TwilioSandbox(now=clock.elsewhere) as twilio, SmtpSandbox(now=clock.elsewhere) as post:
-        config = write_clinic(folder, url, twilio.base_url, post.port, sunday, zone)
+        config = write_clinic(folder, url, twilio.base_url, post.port, sunday, zone, staff)
+        if on_call:
+            config.write_text(config.read_text().replace("[clinic.on_call]", f"[clinic.on_call]\n{on_call}"))
         if exemption:
             config.write_text(config.read_text().replace('# mode = "consent"', 'mode = "exemption"'))
+        if mailbox:
+            for part in ("new", "cur", "tmp"):
+                (folder / "mail" / part).mkdir(parents=True)
+            config.write_text(config.read_text() + '\n[mailbox]\nmaildir = "mail"\n')
         with closing(build_app(config, clock)) as app:
             clinic, dispatcher = app.clinic, app.dispatcher
             if trial_list is not None:
                 clinic = Clinic(clinic.practice, on_loopback=False, trial_list=frozenset(trial_list))
-                dispatcher = replace(dispatcher, clinic=clinic, listening=False)
+                dispatcher = replace(dispatcher, clinic=clinic, hears=deaf)
             yield World(app, clock, twilio, post, folder, clinic, dispatcher)
 
 
@@ -204,6 +247,7 @@ def write_clinic(
     smtp_port: int,
     sunday: str = "",
     zone: str = "America/Chicago",
+    staff: Sequence[tuple[str, str, str]] = STAFF,
 ) -> Path:
     """The configuration and the secrets of a clinic; returns the path of config.toml."""
     hours = WEEKDAYS | {"saturday": "", "sunday": sunday}
@@ -214,9 +258,9 @@ def write_clinic(
         hours=hours,
         holidays=[dt.date(2026, 11, 26)],
         zone=zone,
-        staff=[("Ann", "214-555-0123", "ann@example.org")],
+        staff=list(staff),
         account_sid=SANDBOX_ACCOUNT,
-        sms_sender="+12145550150",
+        sms_sender=SENDER,
         mail_server="127.0.0.1",
         mail_port=smtp_port,
         mail_user="",

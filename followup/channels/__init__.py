@@ -54,6 +54,12 @@ class Ledger(Protocol):
     def sent_on(self, day: date) -> tuple[Listed, ...]:
         """All that we sent, to anybody, and the provider made on one day (UTC), oldest first; raises as above."""
 
+    def sent_between(self, start: datetime, end: datetime, most: int) -> tuple[Listed, ...]:
+        """Of all that we sent, to anybody, between two moments (UTC), at most `most`, the newest first.
+
+        What still waits with the provider may be missing; raises as above.
+        """
+
     def ask_time(self) -> None:
         """Ask for nothing but an answer, whose time is then told as every answer's is; raises as above."""
 

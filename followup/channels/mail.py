@@ -182,7 +182,7 @@ def _written(message: Message, server: MailServer, now: datetime) -> bytes:
     if server.reply_to:
         mail["Reply-To"] = _address(server.reply_to)
     # RFC 3834: no vacation notice answers a mail that says this; the Exchange header says it to Outlook.
-    mail["Auto-Submitted"] = "auto-generated"
+    mail["Auto-Submitted"] = "auto-replied" if message.answers else "auto-generated"
     mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
     mail["List-Unsubscribe"] = f"<mailto:{server.unsubscribe_address}?subject=unsubscribe>"
     # Quoted-printable keeps every line short and every control character harmless, in any language.

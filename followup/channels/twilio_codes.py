@@ -13,6 +13,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from followup.care.attempt import Receipt
 from followup.care.delivery import Status
 from followup.channels.exchange import Answer
 from followup.errors import DeliveryError, Rejected, SenderBlocked, Unavailable, Uncertain
@@ -74,6 +75,9 @@ BLOCKED = {
 }
 """The account or the sender; no other patient's text would go either."""
 
+FILTERED = frozenset({30007, 30038})
+"""Taken for spam by a carrier: of one text it says little, of many that the sender is distrusted."""
+
 ACCEPTED_SID = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
 
 STATUSES: Mapping[str, Status] = {
@@ -107,6 +111,20 @@ def error_for(answer: Answer) -> DeliveryError | None:
             return _refusal(answer)
         case _:
             return Uncertain("the provider failed while it had the message", str(answer.status))
+
+
+def receipt_for(provider_id: str, status: Status, error_code: object) -> Receipt:
+    """What became of a text after it was accepted; a code counts only where it did not arrive."""
+    code = int(str(error_code)) if str(error_code).isdecimal() else 0
+    lost = status is Status.UNDELIVERED
+    return Receipt(
+        provider_id,
+        status,
+        str(code or ""),
+        bad_address=lost and code in BAD_ADDRESS,
+        blocks_sender=lost and code in BLOCKED,
+        filtered=lost and code in FILTERED,
+    )
 
 
 def _refusal(answer: Answer) -> DeliveryError:

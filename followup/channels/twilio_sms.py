@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from followup.care.arrival import Arrival
 from followup.care.attempt import Listed, Receipt
 from followup.care.delivery import Status
 from followup.care.message import Message
+from followup.care.people import ChannelName
 from followup.channels import TellTime
 from followup.channels.exchange import Exchange
-from followup.channels.twilio_codes import ACCEPTED_SID, BAD_ADDRESS, STATUSES
+from followup.channels.twilio_codes import ACCEPTED_SID, STATUSES, receipt_for
 from followup.channels.wire import is_loopback, verified_tls
 from followup.errors import ConfigError, DeliveryError, Fault, SenderBlocked, Unavailable, Uncertain
 
@@ -33,6 +36,9 @@ _REDACTED = "XXXX"
 PAGE = 200
 MOST_LISTED = 20_000
 """Messages on one page, and in one list: a page stays far below what an answer may be long."""
+
+MOST_ARRIVED = 200_000
+"""Texts that may have come in since the last look: the newest are listed first, and none may be lost."""
 
 LONGEST_QUEUED = timedelta(hours=10)
 """Twilio gives up what it could not send by then (https://www.twilio.com/docs/api/errors/30001)."""
@@ -125,8 +131,7 @@ class TwilioSms:
         status = STATUSES.get(str(shown.status))
         if shown.sid != provider_id or status is None:
             raise Unavailable("the answer tells nothing of this message")
-        is_bad = status is Status.UNDELIVERED and shown.error_code in BAD_ADDRESS
-        return Receipt(provider_id, status, str(shown.error_code or ""), bad_address=is_bad)
+        return receipt_for(provider_id, status, shown.error_code)
 
     def sent_to(self, address: str, since: datetime) -> tuple[Listed, ...]:
         """What Twilio lists of one number. See `Ledger`.
@@ -147,6 +152,38 @@ class TwilioSms:
             start,
         )
         return tuple(one for one in found if one.made_at < end)
+
+    def arrived(self, since: datetime) -> tuple[Arrival, ...]:
+        """What was texted to our number, or to the Messaging Service's. See `Inbox`."""
+        ours = {} if self._account.messaging_service else {"to": self._account.sender_number}
+        try:
+            found = _read(lambda: list(_newest(self._stream(since, **ours), since)))
+        except DeliveryError as error:
+            raise _as_question(error) from None
+        if len(found) >= MOST_ARRIVED:
+            raise Unavailable("more has come in than can be listed at once")
+        return tuple(sorted((_as_arrival(one) for one in found if self._came_to_us(one)), key=_written_at))
+
+    def _stream(self, since: datetime, **ends: str | None) -> Iterable[MessageInstance]:
+        return self._messages.stream(date_sent_after=since, limit=MOST_ARRIVED, page_size=PAGE, **ends)
+
+    def _came_to_us(self, shown: MessageInstance) -> bool:
+        """Another product may have numbers of its own at the same account."""
+        if str(shown.direction) != "inbound":
+            return False
+        account = self._account
+        by_service = shown.messaging_service_sid in {None, account.messaging_service}
+        return by_service if account.messaging_service else shown.to == account.sender_number
+
+    def sent_between(self, start: datetime, end: datetime, most: int) -> tuple[Listed, ...]:
+        """What Twilio lists of a stretch of time, by when it sent each. See `Ledger`."""
+        number = None if self._account.messaging_service else self._account.sender_number
+        stretch = {"date_sent_after": start, "date_sent_before": end, **({"from_": number} if number else {})}
+        try:
+            found = _read(lambda: list(self._messages.stream(**stretch, limit=most, page_size=PAGE)))
+        except DeliveryError as error:
+            raise _as_question(error) from None
+        return tuple(_seen(one for one in found if self._is_ours(one)))
 
     def ask_time(self) -> None:
         """By a question that changes nothing. See `Ledger`."""
@@ -232,13 +269,48 @@ def _read(ask: Callable[[], T]) -> T:
         raise Uncertain(f"the answer cannot be read: {type(error).__name__}") from None
 
 
+def _seen(found: Iterable[MessageInstance]) -> Iterator[Listed]:
+    """Those that show what they should: one that hides it is asked for by itself."""
+    for one in found:
+        with contextlib.suppress(Unavailable):
+            yield _as_listed(one)
+
+
 def _as_listed(shown: MessageInstance) -> Listed:
     """Raises Unavailable for one whose number or words are hidden: it could neither be found nor ruled out."""
     to, body, made_at = str(shown.to), str(shown.body or ""), shown.date_created
     status = STATUSES.get(str(shown.status))
     if to.endswith(_REDACTED) or not body or made_at is None or status is None:
         raise Unavailable("the provider's list is redacted")
-    return Listed(str(shown.sid), to, body, made_at.astimezone(UTC), status, str(shown.error_code or ""))
+    return Listed(to, body, made_at.astimezone(UTC), receipt_for(str(shown.sid), status, shown.error_code))
+
+
+def _newest(found: Iterable[MessageInstance], since: datetime) -> Iterator[MessageInstance]:
+    """Those made at or after a moment.
+
+    A filter that knows only days tells many more, the newest first: once a whole page is older, so is the rest.
+    """
+    older = 0
+    for one in found:
+        made = one.date_sent or one.date_created
+        older = older + 1 if made is not None and made < since else 0
+        if older > PAGE:
+            return
+        if not older:
+            yield one
+
+
+def _as_arrival(shown: MessageInstance) -> Arrival:
+    """Raises Unavailable for one whose writer is hidden: nobody could be answered, and no patient found."""
+    address, made = str(shown.from_ or ""), shown.date_sent or shown.date_created
+    if not address or address.endswith(_REDACTED) or made is None or not shown.sid:
+        raise Unavailable("the provider's list is redacted")
+    media = int(str(shown.num_media)) if str(shown.num_media).isdecimal() else 0
+    return Arrival(ChannelName.SMS, str(shown.sid), address, str(shown.body or ""), made.astimezone(UTC), media)
+
+
+def _written_at(arrival: Arrival) -> datetime:
+    return arrival.written_at
 
 
 def _is_ours(shown: str, to: str) -> bool:

@@ -130,7 +130,7 @@ def _messages(app: App) -> Generator[Finding, None, MessageLibrary | None]:
     except FaultsError as error:
         yield fault("messages", str(error), FILES)
         return None
-    found = library.check(None, app.config.practice(library.plans), mailbox=bool(app.config.smtp.reply_to))
+    found = library.check(None, app.config.practice(library.plans), mailbox=app.config.mailbox is not None)
     faults = [f for f in found if f.severity is Severity.FAULT]
     yield from (fault("messages", f"{f.where}: {f.what}", FILES) for f in faults)
     if not faults:

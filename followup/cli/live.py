@@ -61,7 +61,7 @@ def _items(desk: Desk, *, offline: bool) -> list[Item]:
     from followup.going_live import Item, checklist
 
     with desk.app.storage.reading() as tx:
-        items = checklist(tx, desk.app.library)
+        items = checklist(tx, desk.app.library, desk.app.staff)
     faults = sum(f.state is State.FAULT for f in examine(desk.app, offline=offline))
     said = f"{faults} faults: followup doctor" if faults else "nothing is wrong"
     return [*items, Item("doctor", not faults, said)]
@@ -140,10 +140,12 @@ def _go(desk: Desk) -> None:
 def _outlook(desk: Desk, seen: Outlook) -> list[str]:
     soon = ", ".join(f"{count} by {channel}" for channel, count in seen.soon.items()) or "none"
     lines = [f"{seen.waited} messages waited for this. Due within the hour: {soon}."]
-    if not desk.app.dispatcher.listening:
+    with desk.app.storage.reading() as tx:
+        heard = desk.app.dispatcher.hears(tx, desk.now)
+    if not all(heard.values()):
         lines.append(
-            f"Answers are not read by this program yet: questions ({seen.questions} of them within the hour) "
-            "become call tasks."
+            f"Answers are not being read: start `followup run`, or questions ({seen.questions} of them within the "
+            "hour) become call tasks."
         )
     return lines
 

@@ -88,7 +88,7 @@ def check(desk: Desk, plan_key: str | None, *, as_json: bool) -> None:
     place = shelf(desk)
     library = place.to_check()
     # Where mail is answered is a setting that the configuration requires somebody to read.
-    found = library.check(plan_key, place.practice(library), mailbox=bool(place.config.smtp.reply_to))
+    found = library.check(plan_key, place.practice(library), mailbox=place.config.mailbox is not None)
     if as_json:
         print_json([{"where": f.where, "what": f.what, "severity": f.severity.value} for f in found])
     else:

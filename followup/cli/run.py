@@ -87,7 +87,7 @@ def _would_go(app: App) -> list[Claim]:
         going = []
         for channel in ChannelName:
             due = [] if channel in tx.switches.paused_channels() else tx.sending.due(now, 1000, channel)
-            preparer = Preparer(tx, app.clinic, app.library, due, now, listening=app.clinic.on_loopback)
+            preparer = Preparer(tx, app.clinic, app.library, due, now, listening=app.dispatcher.hears(tx, now))
             going += [claim for entry in due if (claim := preparer.prepare(entry)) is not None]
         return going
 

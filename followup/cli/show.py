@@ -12,6 +12,7 @@ from followup.cli.find import PATIENT, find, line
 
 if TYPE_CHECKING:
     from followup.care.people import Contact, Patient, Procedure
+    from followup.storage.inbox import Reply
     from followup.storage.outbox_rows import Entry
     from followup.storage.register import Identity
 
@@ -37,21 +38,42 @@ def show(desk: Desk, patient: str | None, *, as_json: bool, everything: bool) ->
     screen.say(line(who), "bold")
     if facts.died:
         screen.say("Died: nothing is sent.", "bold red")
+    if facts.in_conversation:
+        screen.say("Staff are texting with them: what the program would say waits.", "yellow")
     if facts.on_hold:
         screen.say("On hold: nothing is sent.", "yellow")
     for contact in facts.contacts:
         screen.say(contact_line(contact))
     for procedure in facts.procedures:
         screen.say(procedure_line(desk, procedure))
+        if pain := _pain(facts, procedure, replies):
+            screen.say(pain)
     for reply in replies:
-        screen.say(
-            f"{screen.when(reply.at, desk.app.clinic.practice.zone)}  answered: {reply.words} (by {reply.by})"
-        )
+        screen.say(_said(desk, reply))
     screen.say()
     screen.show(screen.timeline_table(facts, entries if everything else told(entries)))
     if tasks:
         screen.say()
         screen.show(screen.tasks_table(tasks, {patient_id: who.short_id}, desk.app.clinic.practice.zone))
+
+
+def _pain(patient: Patient, procedure: Procedure, replies: list[Reply]) -> str:
+    """How it has gone: before the procedure, then every score with its day."""
+    from followup.course import reported
+
+    before = [] if procedure.baseline_pain is None else [f"{procedure.baseline_pain} before"]
+    since = [f"{one.score} on day {one.day}" for one in reported(patient, procedure, replies)]
+    return f"  pain: {', '.join(before + since)}" if before or since else ""
+
+
+def _said(desk: Desk, reply: Reply) -> str:
+    """Their words, and what they were taken to mean."""
+    from followup.replan import PROGRAM
+
+    when = screen.when(reply.written_at, desk.app.clinic.practice.zone)
+    meant = f" ({reply.reading.replace('_', ' ').replace(',', ', ')})" if reply.reading else " (not read yet)"
+    how = f" by {reply.channel}" if reply.by == PROGRAM else f" on the phone, taken down by {reply.by}"
+    return f"{when}  they said{how}: {reply.words or '(nothing)'}{meant}"
 
 
 def told(entries: list[Entry]) -> list[Entry]:

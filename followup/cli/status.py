@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,10 @@ import click
 from followup.cli.desk import AS_JSON, Desk, pass_desk, print_json
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from followup.app import App
+    from followup.care.delivery import Status
     from followup.cli.pulse import Pulse
     from followup.storage import Transaction
     from followup.storage.breakers import GivenUp
@@ -50,6 +53,23 @@ def status(desk: Desk, *, as_json: bool) -> None:
         click.get_current_context().exit(RED)
 
 
+LAGS_OF = timedelta(days=7)
+
+FELL_THROUGH = frozenset({"undelivered", "failed", "expired", "unresolved"})
+"""A page with such an end reached nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Up to when one inbox has been read, and whether that is lately enough to ask anything."""
+
+    read: datetime | None
+    fresh: bool
+
+    def told(self) -> dict[str, Any]:
+        return {"read": _iso(self.read), "fresh": self.fresh}
+
+
 @dataclass(frozen=True, slots=True)
 class _Figures:
     """What the tables say; a database that cannot be read says nothing."""
@@ -63,6 +83,12 @@ class _Figures:
     overdue: int = 0
     tasks: dict[str, int] = field(default_factory=dict)
     late_tasks: int = 0
+    listening: dict[str, Listening] = field(default_factory=dict)
+    unhandled: int = 0
+    lags: list[timedelta] = field(default_factory=list)
+    uncovered: list[date] = field(default_factory=list)
+    paged: tuple[datetime, Status] | None = None
+    conversations: int = 0
     next_due: datetime | None = None
 
 
@@ -97,6 +123,15 @@ class _Found:
             "overdue": figures.overdue,
             "tasks": figures.tasks,
             "late_tasks": figures.late_tasks,
+            "listening": {name: one.told() for name, one in figures.listening.items()},
+            "unhandled_replies": figures.unhandled,
+            "red_flag_answers": {
+                "last_7_days": len(figures.lags),
+                "slowest_seconds": _slowest(figures.lags),
+            },
+            "uncovered_days": [day.isoformat() for day in figures.uncovered],
+            "test_page": _page(figures.paged),
+            "conversations": figures.conversations,
             "next_due": _iso(figures.next_due),
         }
 
@@ -106,13 +141,38 @@ def _reasons(figures: _Figures) -> list[str]:
         (bool(figures.paused), f"paused: {', '.join(figures.paused)} (`followup unpause`)"),
         (figures.overdue > 0, f"{figures.overdue} messages are overdue"),
         (figures.late_tasks > 0, f"{figures.late_tasks} tasks are past their time (`followup tasks`)"),
+        (
+            bool(figures.uncovered),
+            f"nobody could be paged on {_days(figures.uncovered)} (`followup staff`, clinic.on_call)",
+        ),
+        (
+            figures.paged is not None and figures.paged[1] in FELL_THROUGH,
+            "the last test page did not arrive (`followup staff`)",
+        ),
     )
     given_up = [
         f"nothing goes by {sender.channel} since {_iso(sender.opened_at)}: its sender failed ({sender.code})"
         " and is tried again by itself"
         for sender in figures.senders
     ]
-    return figures.waits + given_up + [words for is_so, words in reasons if is_so]
+    deaf = [
+        f"answers by {name} are not read{f' since {_iso(one.read)}' if one.read else ''}"
+        for name, one in figures.listening.items()
+        if not one.fresh
+    ]
+    return figures.waits + given_up + deaf + [words for is_so, words in reasons if is_so]
+
+
+def _days(days: list[date]) -> str:
+    return ", ".join(day.isoformat() for day in days)
+
+
+def _slowest(lags: list[timedelta]) -> float | None:
+    return max(lags).total_seconds() if lags else None
+
+
+def _page(paged: tuple[datetime, Status] | None) -> dict[str, Any] | None:
+    return {"at": _iso(paged[0]), "status": paged[1].value} if paged else None
 
 
 def _sender(sender: GivenUp) -> dict[str, Any]:
@@ -146,6 +206,7 @@ def _look(app: App, now: datetime) -> _Found:
 
 
 def _figures(tx: Transaction, app: App, now: datetime) -> _Figures:
+    from followup.staff import uncovered
     from followup.storage import health
     from followup.storage.switches import Switch
 
@@ -161,9 +222,29 @@ def _figures(tx: Transaction, app: App, now: datetime) -> _Figures:
         {str(status): count for status, count in sorted(tx.outbox.counts().items())},
         tx.outbox.overdue(now, GRACE),
         dict(Counter(str(task.level) for task in waiting)),
-        sum(task.due_at < now for task in waiting),
+        sum(task.due_at < now and task.acknowledged_at is None for task in waiting),
+        _listening(tx, app, now),
+        health.unhandled_replies(tx.connection),
+        health.red_flag_lags(tx.connection, now - LAGS_OF),
+        uncovered(tx, app.staff, now),
+        health.last_page(tx.connection, "test page"),
+        len(tx.register.conversations()),
         health.next_due(tx.connection),
     )
+
+
+def _listening(tx: Transaction, app: App, now: datetime) -> dict[str, Listening]:
+    """Every inbox that should be read, once anybody is in care; a house that has just begun has nobody to hear."""
+    from followup.inbound import FRESH, read_until
+
+    found = {}
+    begun = bool(tx.outbox.counts())
+    for channel in app.listened_to:
+        read = read_until(tx, channel)
+        fresh = read is not None and now - read <= FRESH
+        if read is not None or begun:
+            found[channel.value] = Listening(read, fresh)
+    return found
 
 
 def _waits(switches: dict[Switch, Setting]) -> list[str]:
@@ -194,6 +275,30 @@ def _print(app: App, found: _Found) -> None:
     screen.say(f"Messages:  {_counted(figures.counts) or 'none yet'}; {figures.overdue} overdue")
     screen.say(f"Next due:  {screen.when(figures.next_due, zone) if figures.next_due else 'nothing waits'}")
     screen.say(f"Tasks:     {_counted(figures.tasks) or 'none open'}")
+    heard = ", ".join(
+        f"{name} read {screen.when(one.read, zone)}" for name, one in figures.listening.items() if one.read
+    )
+    screen.say(f"Answers:   {heard or 'not read yet'}; {figures.unhandled} wait to be handled")
+    screen.say(f"Red flags: {_lags(figures.lags)}")
+    screen.say(f"Test page: {_paged(figures, zone)}")
+    if figures.conversations:
+        screen.say(f"Staff are texting with {figures.conversations} patients (`followup conversation list`)")
+
+
+def _lags(lags: list[timedelta]) -> str:
+    """How long the provider took to have the answer, from the moment the text was read."""
+    if not lags:
+        return "none answered in the last 7 days"
+    middle = sorted(lags)[len(lags) // 2].total_seconds()
+    return (
+        f"{len(lags)} answered in the last 7 days, after {middle:.0f} s (median), {_slowest(lags):.0f} s at most"
+    )
+
+
+def _paged(figures: _Figures, zone: ZoneInfo) -> str:
+    from followup.cli import screen
+
+    return f"{screen.when(figures.paged[0], zone)}, {figures.paged[1]}" if figures.paged else "none sent yet"
 
 
 def _mode(app: App, figures: _Figures) -> str:

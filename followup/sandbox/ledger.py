@@ -68,6 +68,15 @@ class Ledger:
                 if not sms.deleted and to in {None, sms.to} and from_ in {None, sms.from_}
             ]
 
+    def last_sender(self, number: str) -> str | None:
+        """Our number that wrote last to this one, or to anybody if none wrote to it."""
+        with self._lock:
+            for known in (self._by_number.get(number, []), self._all):
+                for sms in reversed(known):
+                    if sms.direction == "outbound-api":
+                        return sms.from_
+        return None
+
     def outbound(self) -> list[Sms]:
         with self._lock:
             return [sms for sms in self._all if sms.direction == "outbound-api"]

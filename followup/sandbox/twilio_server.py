@@ -143,8 +143,9 @@ class TwilioSandbox:
         self._ledger.fate(number, Fate(status, error_code), self._now())
 
     def receive(self, from_: str, body: str, to: str | None = None, num_media: int = 0) -> Sms:
-        """A patient writes; `to` is the account's first number unless told."""
-        own = self._own[0] if self._own else numbers.DEFAULT_SENDER
+        """A patient writes; unless told to the number that wrote to them last, else to the account's first."""
+        first = self._own[0] if self._own else numbers.DEFAULT_SENDER
+        own = self._ledger.last_sender(from_) or first
         inbound = Sms(
             sid=new_sid("MM" if num_media else "SM"),
             to=to or own,

@@ -28,6 +28,7 @@ PHONE = "214-555-0100"
 PATIENT, CAREGIVER = "+12145550142", "+12145550143"
 FOLLOWUP = (sys.executable, "-m", "followup")
 PATIENCE = 60
+STAFF_PHONE, STAFF_ADDRESS = "+12145550123", "pat@clinic.example.org"
 """Seconds after which a command is taken for hung; no test waits for it."""
 
 _ALL_ROUND = (
@@ -154,13 +155,18 @@ class Clinic:
         return going
 
     def texts(self) -> list[dict[str, Any]]:
-        """All texts the sandbox accepted since this clinic was opened, in order."""
+        """All texts to patients that the sandbox accepted since this clinic was opened, in order."""
+        return [text for text in self.all_texts() if text["to"] != STAFF_PHONE]
+
+    def all_texts(self) -> list[dict[str, Any]]:
+        """Those to staff too: pages, and what the program tells them."""
         accepted: list[dict[str, Any]] = self.sandbox.ask("messages")
         return accepted[self.sent_before[0] :]
 
     def mails(self) -> list[dict[str, Any]]:
+        """All mails to patients."""
         taken: list[dict[str, Any]] = self.sandbox.ask("mails")
-        return taken[self.sent_before[1] :]
+        return [mail for mail in taken[self.sent_before[1] :] if STAFF_ADDRESS not in mail["envelope_to"]]
 
     def configure(self, old: str, new: str, file: str = "config.toml") -> None:
         """Edit config.toml, or another file, as somebody with an editor does."""

@@ -176,7 +176,7 @@ def _explained(example: str) -> set[tuple[str, str]]:
     """The settings that stand below a comment in words, in their own table and paragraph."""
     found, table, words = set(), "", False
     for line in example.splitlines():
-        if header := re.fullmatch(r"(# )?\[([a-z_]+(?:\.hours)?)(?:\.[a-z]+)*\]", line):
+        if header := re.fullmatch(r"(# )?\[([a-z_]+(?:\.hours|\.on_call)?)(?:\.[a-z]+)*\]", line):
             table, words = header[2], words and bool(header[1])
             found |= {(table, "")} if words else set()
         elif setting := re.match(r"(?:# )?([a-z_0-9]+) = ", line):

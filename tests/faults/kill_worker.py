@@ -80,7 +80,6 @@ def _live(app: App, channel: ChannelName) -> None:
     rounds.tick()
     rounds.let_go()
     rounds.drain(channel)
-    rounds.settle()
     rounds.poll()
 
 

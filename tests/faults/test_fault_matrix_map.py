@@ -129,7 +129,11 @@ MATRIX = {
         "faults/test_sending_faults.py::a_text_that_cannot_be_made",
         "faults/test_sending_faults.py::a_text_that_is_a_bomb",
     ],
+    "inbound loop: many texts within minutes from one number": [
+        "faults/test_inbound_faults.py::two_machines_cannot_answer_one_another",
+    ],
     "STOP while a text is on its way": [
+        "faults/test_inbound_faults.py::a_stop_that_comes_while_a_text_goes",
         "faults/test_fault_matrix_facts.py::a_stop_while_a_text_is_on_its_way",
         "faults/test_fault_matrix_facts.py::a_stop_while_a_critical_text_is_in_doubt",
     ],
