@@ -3,42 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from followup.care.delivery import Status
 from followup.care.local_time import local_day
 from followup.care.message import LEAST_ROOM
 from followup.care.pain import WORST, Thresholds, assess
-from followup.care.people import ChannelName, Patient, Procedure, Role, Stay
+from followup.care.people import Patient, Procedure, Role, Stay
 from followup.care.rows import perhaps_said
 from followup.care.task import TaskKind, new_task
+from followup.course import course_of
 from followup.errors import InputError, RefusedError
 from followup.replan import PROGRAM, Clinic, Replanned, replan
 from followup.storage import Transaction
-from followup.storage.inbox import Reply
+from followup.storage.inbox import Spoken
 from followup.storage.outbox_rows import Entry
 from followup.storage.tasks import Task
 
 STAY_ASKED_FOR = timedelta(days=7)
 """So long after a procedure staff are asked whether the patient is home: no step waits for it any longer."""
 
-PAIN = "pain_score"
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A pain score that was given on the phone, and what it is judged by."""
+
+    score: int = field(repr=False)
+    thresholds: Thresholds
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a person closed a task: what they noted and, for a call, whether they reached somebody."""
+    """How a person closed a task: what they noted and, for a call, whether they reached somebody.
+
+    `pain`: what was said, where the call asked for it.
+    """
 
     note: str = ""
     reached: bool = True
+    pain: Scored | None = None
 
 
-def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime, by: str) -> Replanned | None:
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What a closed task led to: the patient planned anew, and what follows from a score that was given."""
+
+    replanned: Replanned | None = None
+    answered: Answered | None = None
+
+
+def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime, by: str) -> Closed:
     """Close a task; a call task settles the phone steps it carried, one of doubt what nobody could find out.
 
-    RefusedError if it was closed before, or if what it asks has another command.
+    RefusedError if it was closed before, or if what it asks has another command; InputError for a pain score
+    that nobody was asked for, or that nobody who was reached can have given.
     """
+    if how.pain and not (how.reached and asks_pain(tx, clinic, tx.tasks.get(number))):
+        raise InputError("a pain score goes with a call that asked for it and reached somebody")
     if tx.tasks.get(number).kind is TaskKind.DATE_CHANGED:
         _require_no_open_date(tx, tx.tasks.get(number))
     task = tx.tasks.close(number, now, by, how.note)
@@ -49,7 +71,23 @@ def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime,
         for entry in tx.tracking.unresolved(task.patient_id, task.message_id):
             tx.tracking.arrived(entry, now)
     tx.audit.write(now, by, "task done", patient_id=task.patient_id, detail=f"task={number} kind={task.kind}")
-    return None if task.patient_id is None else replan(tx, clinic, task.patient_id, now, by)
+    if task.patient_id is None:
+        return Closed()
+    if how.pain:
+        patient = tx.register.patient(task.patient_id)
+        answered = answer(tx, clinic, patient, how.pain.score, how.pain.thresholds, Said(now, by))
+        return Closed(answered.replanned, answered)
+    return Closed(replan(tx, clinic, task.patient_id, now, by))
+
+
+def asks_pain(tx: Transaction, clinic: Clinic, task: Task) -> bool:
+    """Whether it is a call whose step asks for the pain, or asks once more."""
+    if task.kind is not TaskKind.CALL or task.patient_id is None:
+        return False
+    said = {part.get("step") for part in task.parts}
+    followed = {p.plan for p in tx.register.patient(task.patient_id).procedures}
+    plans = [plan for key, plan in clinic.practice.plans.items() if key in followed]
+    return any(step.key in said and step.waits_for_answer for plan in plans for step in plan.steps)
 
 
 def retry(tx: Transaction, clinic: Clinic, patient_id: int, step: str, now: datetime, by: str) -> int:
@@ -112,23 +150,24 @@ def answer(
         raise InputError("pain is a number from 0 (none) to 10 (worst)")
     entries = tx.outbox.of_patients([patient.id], lock=True).get(patient.id, [])
     asked = [e for e in entries if e.asks and perhaps_said(e.recorded) and e.question_closed_at is None]
-    earlier = [int(r.words) for r in tx.inbox.of_patient(patient.id) if r.reading == PAIN]
     for entry in asked:
         tx.tracking.close_question(entry, said.now, answered=True)
     question = asked[-1] if asked else None
-    tx.inbox.add_spoken(_reply(patient, question, score, said))
-    kind = assess(score, earlier, thresholds)
+    course = course_of(tx, patient, question.procedure_id if question else None)
+    tx.inbox.add_spoken(_spoken(patient, question, score, said))
+    kind = assess(score, course, thresholds)
     if kind is not None:
-        task = new_task(kind, said.now, clinic.practice.staffed, patient.id, score=score, earlier_scores=earlier)
+        known = {"before": course.baseline, "least_since": course.least}
+        task = new_task(kind, said.now, clinic.practice.staffed, patient.id, score=score, **known)
         tx.tasks.open(task, said.now)
     tx.audit.write(said.now, said.by, "answer", patient_id=patient.id, detail=f"closed={len(asked)}")
     return Answered(question, kind, replan(tx, clinic, patient.id, said.now, said.by))
 
 
-def _reply(patient: Patient, question: Entry | None, score: int, said: Said) -> Reply:
-    address = next((c.number or "" for c in patient.contacts if c.role is Role.PATIENT), "")
-    message = question.id if question else None
-    return Reply(patient.id, message, ChannelName.PHONE, address, str(score), PAIN, said.now, said.by)
+def _spoken(patient: Patient, question: Entry | None, score: int, said: Said) -> Spoken:
+    own = next((c for c in patient.contacts if c.role is Role.PATIENT), None)
+    contact, address = (own.id, own.number or "") if own else (None, "")
+    return Spoken(patient.id, contact, question.id if question else None, address, score, said.now, said.by)
 
 
 @dataclass(frozen=True, slots=True)

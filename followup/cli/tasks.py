@@ -1,4 +1,4 @@
-"""`followup tasks`, `done`, `answer`: what waits for a person."""
+"""`followup tasks`, `tasks ack`, `done`, `answer`: what waits for a person."""
 
 from __future__ import annotations
 
@@ -12,16 +12,44 @@ from followup.cli.find import PATIENT, find, line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
 
+    from followup.care.pain import Thresholds
     from followup.storage.tasks import Task
+    from followup.worklist import Answered, Scored
 
 
 @click.command()
-@click.argument("number", type=int, required=False)
+@click.argument("words", nargs=-1, metavar="[NUMBER | ack NUMBER]")
 @AS_JSON
 @pass_desk
-def tasks(desk: Desk, number: int | None, *, as_json: bool) -> None:
-    """What waits for a person, the most urgent first; one task with all that is known, by its NUMBER."""
+def tasks(desk: Desk, words: tuple[str, ...], *, as_json: bool) -> None:
+    """What waits for a person, the most urgent first; one task with all that is known, by its NUMBER.
+
+    With `ack NUMBER` a critical task is in your hands: nobody is paged about it any more. It stays open until
+    `followup done`.
+    """
+    match words:
+        case ():
+            _list(desk, None, as_json=as_json)
+        case (number,) if number.isdecimal():
+            _list(desk, int(number), as_json=as_json)
+        case ("ack", number) if number.isdecimal():
+            _acknowledge(desk, int(number))
+        case _:
+            raise click.UsageError("after `tasks` comes nothing, a number, or `ack` and a number")
+
+
+def _acknowledge(desk: Desk, number: int) -> None:
+    from followup.staff import acknowledge
+
+    if desk.carry_out(lambda tx: acknowledge(tx, number, desk.now, desk.by)):
+        screen.say(f"Task {number} is yours. When it is done: followup done {number}", "green")
+    else:
+        screen.say(f"Nobody is paged about task {number} now.", "yellow")
+
+
+def _list(desk: Desk, number: int | None, *, as_json: bool) -> None:
     zone = desk.app.clinic.practice.zone
     with desk.app.storage.reading() as tx:
         found = [tx.tasks.get(number)] if number is not None else tx.tasks.open_tasks()
@@ -53,8 +81,14 @@ def _show_one(desk: Desk, task: Task) -> None:
         screen.say(line(who))
         for contact in patient.contacts:
             screen.say(f"{contact.role}: {contact.name}, {contact.number or 'no number'}, {contact.language}")
-    for words in [*_told(desk, task.detail), *_listed(desk, task.detail)]:
+    for words in [*_wrote(task.detail, zone), *_told(desk, task.detail), *_listed(desk, task.detail)]:
         screen.say(words)
+    if task.acknowledged_at:
+        screen.say(f"In hand: {task.acknowledged_by}, {screen.when(task.acknowledged_at, zone)}", "green")
+    elif task.pages:
+        screen.say(
+            f"Paged {task.pages} times; nobody has taken it (followup tasks ack {task.number}).", "bold red"
+        )
     if task.closed_at:
         note = f": {task.note}" if task.note else ""
         screen.say(f"Closed {screen.when(task.closed_at, zone)} by {task.closed_by}{note}", "green")
@@ -71,9 +105,23 @@ def _told(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
         now = dates["now"] or "no longer in force"
         lines.append(f"{restriction.replace('_', ' ')}: the patient was told {dates['told']}, now it is {now}")
         lines += _draft(desk, restriction, dates["now"])
+    zone = desk.app.clinic.practice.zone
     for earlier in detail.get("earlier", []):
-        lines += ["", "Before that:", *_told(desk, earlier)]
+        lines += ["", "Before that:", *_wrote(earlier, zone), *_told(desk, earlier)]
     return lines
+
+
+def _wrote(detail: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
+    """Their words, who wrote from where, and both times: one read late was written long before."""
+    from datetime import datetime
+
+    if "said" not in detail:
+        return []
+    written, read = (screen.when(datetime.fromisoformat(detail[key]), zone) for key in ("written", "read"))
+    return [
+        f"They wrote: {detail['said'] or '(nothing)'}",
+        f"From {detail['address']} ({detail['wrote']}), written {written}, read {read}",
+    ]
 
 
 def _plain(value: object) -> str:
@@ -95,7 +143,10 @@ _PLAIN = (
     "code",
     "reason",
     "score",
-    "earlier_scores",
+    "before",
+    "least_since",
+    "media",
+    "shared",
     "planned",
     "found",
     "day",
@@ -122,37 +173,66 @@ def _draft(desk: Desk, restriction: str, until: str) -> list[str]:
 @click.option("--note", is_flag=True, help="Ask for a note.")
 @pass_desk
 def done(desk: Desk, number: int, *, note: bool) -> None:
-    """Close task NUMBER; shows first what that lets go. For a call, asks whether somebody was reached."""
+    """Close task NUMBER; shows first what that lets go.
+
+    For a call it asks whether somebody was reached and, where the step asks for the pain, what they said.
+    """
     from followup.care.task import TaskKind
-    from followup.worklist import Done
+    from followup.worklist import Done, asks_pain
     from followup.worklist import done as close
 
     with desk.app.storage.reading() as tx:
         task = tx.tasks.get(number)
+        asks = asks_pain(tx, desk.app.clinic, task)
     _show_one(desk, task)
     question = {
         TaskKind.CALL: "Was somebody reached, and the script said?",
         TaskKind.UNRESOLVED: "Did the message arrive?",
     }.get(task.kind)
     reached = question is None or ask.yes(question, default=None)
-    how = Done(ask.ask("Note", str) if note else "", reached)
+    pain = _pain(desk) if asks and reached else None
+    how = Done(ask.ask("Note", str) if note else "", reached, pain)
     seen = desk.rehearse(lambda tx: close(tx, desk.app.clinic, number, how, desk.now, desk.by))
-    if seen and seen.changes:
-        screen.show(screen.changes_table(seen.patient, seen.changes))
+    if seen.replanned and seen.replanned.changes:
+        screen.show(screen.changes_table(seen.replanned.patient, seen.replanned.changes))
         if not ask.yes("Close the task?", default=True):
             screen.say("Nothing was changed.")
             return
-    desk.carry_out(lambda tx: close(tx, desk.app.clinic, number, how, desk.now, desk.by))
+    closed = desk.carry_out(lambda tx: close(tx, desk.app.clinic, number, how, desk.now, desk.by))
     screen.say(f"Task {number} is closed.", "green")
+    if closed.answered:
+        _say_answered(closed.answered)
+
+
+def _pain(desk: Desk) -> Scored | None:
+    """What the patient said to the question of the script; it may be that they did not say."""
+    from followup.worklist import Scored
+
+    question = "Pain now, 0 (none) to 10 (worst); Enter = they did not say"
+    score = ask.ask(question, lambda typed: ask.score(typed) if typed else None)
+    return None if score is None else Scored(score, _thresholds(desk))
+
+
+def _thresholds(desk: Desk) -> Thresholds:
+    from followup.care.pain import Thresholds
+
+    pain = desk.app.config.pain
+    return Thresholds(pain.urgent_score, pain.urgent_rise)
+
+
+def _say_answered(made: Answered) -> None:
+    screen.say("The question is answered." if made.question else "Recorded; no question was open.", "green")
+    if made.task:
+        screen.say(f"A task is open: {made.task.sentence}", "yellow")
 
 
 @click.command()
 @PATIENT
 @click.argument("score", type=int, required=False)
+@click.option("--by-phone", is_flag=True, help="As it was said on the phone; it is the only way there is.")
 @pass_desk
-def answer(desk: Desk, patient: str | None, score: int | None) -> None:
+def answer(desk: Desk, patient: str | None, score: int | None, *, by_phone: bool) -> None:  # noqa: ARG001  says how
     """Record a pain SCORE (0 to 10) that PATIENT gave on the phone; it closes the open question."""
-    from followup.care.pain import Thresholds
     from followup.worklist import Said
     from followup.worklist import answer as record
 
@@ -162,8 +242,7 @@ def answer(desk: Desk, patient: str | None, score: int | None) -> None:
         who = tx.register.identities([patient_id])[patient_id]
     screen.say(line(who), "bold")
     given = score if score is not None else ask.ask("Pain now, 0 (none) to 10 (worst)", ask.score)
-    pain = desk.app.config.pain
-    thresholds = Thresholds(pain.urgent_score, pain.urgent_rise)
+    thresholds = _thresholds(desk)
     said = Said(desk.now, desk.by)
     seen = desk.rehearse(lambda tx: record(tx, desk.app.clinic, facts, given, thresholds, said))
     if seen.replanned.changes:
@@ -172,9 +251,7 @@ def answer(desk: Desk, patient: str | None, score: int | None) -> None:
         screen.say("Nothing was recorded.")
         return
     made = desk.carry_out(lambda tx: record(tx, desk.app.clinic, facts, given, thresholds, said))
-    screen.say("The question is answered." if made.question else "Recorded; no question was open.", "green")
-    if made.task:
-        screen.say(f"A task is open: {made.task.sentence}", "yellow")
+    _say_answered(made)
 
 
 def _json(task: Task, short_id: str | None) -> dict[str, Any]:
