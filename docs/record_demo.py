@@ -1,12 +1,16 @@
 """Records the demo as the picture at the top of the README: `python docs/record_demo.py` writes docs/demo.svg.
 
-The picture is a selection, a hundred columns wide: some days, two phones, some of one patient's messages. It is
-what `followup demo` prints, drawn by the same functions; run this again whenever one of them has changed.
+With the path of another file it writes that one; so a test compares the two.
+
+The picture is a selection, a hundred columns wide: some days, two phones, some of one patient's messages, some
+answers. It is what `followup demo` prints, drawn by the same functions; run this again whenever one of them has
+changed.
 """
 
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,6 +22,7 @@ from rich.text import Text
 
 from followup.care.delivery import Status
 from followup.cli.demo import announce
+from followup.cli.demo.answers import SILENT, answers_table, lines
 from followup.cli.demo.cast import ELEANOR, ROSA, RUTH
 from followup.cli.demo.clinic import ZONE, DemoClinic, demo_clinic
 from followup.cli.demo.phones import phone, side_by_side
@@ -32,13 +37,16 @@ PICTURE = Path(__file__).with_name("demo.svg")
 SHOWN = [
     (datetime(2026, 10, 30, 12, 0, tzinfo=ZONE), datetime(2026, 10, 30, 12, 4, tzinfo=ZONE)),
     (datetime(2026, 10, 31, 9, 0, tzinfo=ZONE), datetime(2026, 10, 31, 9, 20, tzinfo=ZONE)),
-    (datetime(2026, 11, 1, 12, 0, tzinfo=ZONE), datetime(2026, 11, 2, 10, 1, tzinfo=ZONE)),
-    (datetime(2026, 11, 2, 14, 0, tzinfo=ZONE), datetime(2026, 11, 2, 15, 0, tzinfo=ZONE)),
+    (datetime(2026, 11, 1, 12, 0, tzinfo=ZONE), datetime(2026, 11, 2, 10, 21, tzinfo=ZONE)),
+    (datetime(2026, 11, 5, 1, 12, tzinfo=ZONE), datetime(2026, 11, 5, 1, 30, tzinfo=ZONE)),
     (datetime(2026, 11, 20, 13, 0, tzinfo=ZONE), datetime(2026, 11, 20, 13, 1, tzinfo=ZONE)),
 ]
 """The stretches of time that are in the picture, by the clinic's clock."""
 
 FIRST_TEXTS = 3
+
+ANSWERS = ("8", "6", "I cant feel my legs", "STOP", "mom passed away")
+"""Whose lines of the table of answers are in the picture, beside who never answered."""
 
 THEME = TerminalTheme(
     background=(16, 20, 28),
@@ -86,7 +94,7 @@ FORMAT = f"""\
 """The frame of the picture, without fonts from elsewhere: who looks at the README is sent to no other host."""
 
 
-def main() -> None:
+def main(picture: Path = PICTURE) -> None:
     """Run the demo once, and draw the selection."""
     console = Console(
         record=True,
@@ -98,8 +106,8 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder, demo_clinic(Path(folder)) as clinic:
         _draw(clinic, Staff(clinic), console)
-    picture = console.export_svg(title="followup demo", theme=THEME, code_format=FORMAT, unique_id="demo")
-    PICTURE.write_text(picture, encoding="utf-8")
+    drawn = console.export_svg(title="followup demo", theme=THEME, code_format=FORMAT, unique_id="demo")
+    picture.write_text(drawn, encoding="utf-8")
 
 
 def _draw(clinic: DemoClinic, staff: Staff, console: Console) -> None:
@@ -118,6 +126,9 @@ def _draw(clinic: DemoClinic, staff: Staff, console: Console) -> None:
     console.print(fates_table(telling))
     _omitted(console)
     console.print(counts(found))
+    console.print()
+    answered = [line for line in lines(clinic, staff) if line.words.strip("“”") in (*ANSWERS, SILENT)]
+    console.print(answers_table(clinic, answered))
 
 
 def _is_telling(entry: Entry) -> bool:
@@ -136,4 +147,4 @@ def _omitted(console: Console) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:]))

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from followup.app import App, build_app
 from followup.care.delivery import MOVES, SET_ASIDE, Status
+from followup.care.message import Kind
+from followup.care.rows import perhaps_said
+from followup.care.task import TaskKind
 from followup.cli.demo.cast import CAST, Character
 from followup.cli.demo.screen import WIDTH
+from followup.storage.outbox_rows import Entry
+from followup.storage.tasks import Task
+
+RECORD = Path(__file__).resolve().parents[2] / "docs" / "record_demo.py"
 
 
 @dataclass(frozen=True)
@@ -164,9 +177,9 @@ def test_a_text_that_does_not_arrive_is_followed_by_an_e_mail(table: list[dict[s
 
 
 def test_nobody_hears_about_a_patient_who_has_died(table: list[dict[str, str | None]]) -> None:
-    after = [row for row in table if row["patient"] == "Albert Ross" and (row["sent_at"] or "") > "2026-11-24"]
+    after = [row for row in table if row["patient"] == "Alice Ross" and (row["sent_at"] or "") > "2026-11-24"]
     assert after == []
-    assert {row["why"] for row in rows(table, "Albert Ross", "six-weeks")} == {"the patient has died"}
+    assert {row["why"] for row in rows(table, "Alice Ross", "six-weeks")} == {"the patient has died"}
 
 
 def test_a_clinic_that_is_kept_can_be_looked_at_afterwards(kept: Run) -> None:
@@ -186,3 +199,227 @@ def test_a_folder_that_holds_anything_is_never_touched(tmp_path: Path) -> None:
     refused = run(tmp_path, "--keep", str(tmp_path))
     assert (refused.code, refused.err) == (4, "--keep needs a new folder, or an empty one\n")
     assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
+
+
+# They answer
+
+
+def section(out: str, title: str) -> list[str]:
+    """The lines below one title, as far as the next."""
+    lines = out.splitlines()
+    start = lines.index(title) + 1
+    ends = (
+        "They answer",
+        "Who was paged, until somebody took it",
+        "What still waits for a person (followup tasks)",
+    )
+    return lines[start : next((n for n in range(start, len(lines)) if lines[n] in ends), len(lines))]
+
+
+def cells(lines: list[str]) -> Iterator[list[str]]:
+    """The rows of a table on the screen; what was folded into further lines is put together again."""
+    header, _rule, *body = lines[1:]
+    edges = [match.start() for match in re.finditer(r"(?:(?<=   )|^)\S", header)] + [WIDTH]
+    found: list[list[str]] = []
+    for line in body[: body.index("")]:
+        parts = [line[start:end].strip() for start, end in pairwise(edges)]
+        if re.match(r"[A-Z][a-z]{2} [A-Z][a-z]{2} |\d+$", parts[0]):
+            found.append(parts)
+        else:
+            found[-1] = [f"{before} {more}".strip() for before, more in zip(found[-1], parts, strict=True)]
+    yield from found
+
+
+@pytest.fixture(scope="module")
+def answered(shown: Run) -> dict[str, list[str]]:
+    """Each line of the table of answers, by who wrote what: when, read as, went back, staff."""
+    return {who: [when, *rest] for when, who, *rest in cells(section(shown.out, "They answer"))}
+
+
+@pytest.fixture(scope="module")
+def app(kept: Run) -> Iterator[App]:
+    """The clinic that a demo has left behind."""
+    with closing(build_app(kept.temporary / "clinic" / "config.toml")) as made:
+        yield made
+
+
+def messages(app: App) -> list[Entry]:
+    with app.storage.reading() as tx:
+        return tx.outbox.between(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC))
+
+
+def patient_id(app: App, who: str) -> int:
+    with app.storage.reading() as tx:
+        return next(
+            patient
+            for patient in {e.patient_id for e in messages(app) if e.patient_id}
+            if tx.register.identities([patient])[patient].name == who
+        )
+
+
+def tasks(app: App, who: str, *, is_open: bool = False) -> list[Task]:
+    with app.storage.reading() as tx:
+        return [t for t in tx.tasks.of_patient(patient_id(app, who)) if not is_open or t.closed_at is None]
+
+
+def kinds(app: App, who: str) -> list[TaskKind]:
+    return [task.kind for task in tasks(app, who) if task.kind is not TaskKind.CALL]
+
+
+def replies(app: App, who: str) -> list[tuple[str, str, int | None]]:
+    """What was written or said: words, reading, score."""
+    with app.storage.reading() as tx:
+        return [(r.words, r.reading, r.score) for r in tx.inbox.of_patient(patient_id(app, who))]
+
+
+def given(app: App, who: str) -> list[str]:
+    """The answers that one patient, and who cares for them, got."""
+    patient = patient_id(app, who)
+    found = [e for e in messages(app) if e.patient_id == patient and e.kind in (Kind.ANSWER, Kind.RED_FLAG)]
+    assert {e.status for e in found} <= {Status.DELIVERED}
+    return [e.step for e in sorted(found, key=lambda e: e.planned_at)]
+
+
+def test_a_high_score_is_thanked_for_and_is_an_urgent_task(answered: dict[str, list[str]], app: App) -> None:
+    when, read, back, staff = answered["Ruth Miller: “8”"]
+    assert (when, read, back) == ("Mon Nov 2 10:20", "pain 8", "Thank you. We have your message.")
+    assert re.fullmatch(r"task \d+, urgent", staff)
+    assert replies(app, "Ruth Miller") == [("8", "score", 8)]
+    assert kinds(app, "Ruth Miller") == [TaskKind.HIGH_PAIN]
+    assert given(app, "Ruth Miller") == ["answer-received"]
+
+
+def test_who_is_better_is_thanked_and_nobody_is_asked_for_anything(answered: dict[str, list[str]]) -> None:
+    _, read, back, staff = answered["Walter Hayes: “better thanks”"]
+    assert (read, back, staff) == ("better", "Thank you. We have your message.", "-")
+
+
+def test_a_red_flag_at_night_is_told_of_911_and_pages_until_somebody_texts_the_number_back(
+    shown: Run, answered: dict[str, list[str]], app: App
+) -> None:
+    when, read, back, staff = answered["Walter Hayes: “I cant feel my legs”"]
+    assert (when, read) == ("Thu Nov 5 01:12", "critical")
+    assert back == "Call 911 now if this is an emergency. Do not wait for a text."
+    (task,) = (task for task in tasks(app, "Walter Hayes") if task.kind is TaskKind.RED_FLAG)
+    assert staff == f"task {task.number}, critical: paged Ann 3 times, Ben once; Ben has taken it"
+    assert (task.pages, task.acknowledged_by) == (4, "Ben")
+    page = f"CRITICAL task {task.number}. Text back {task.number} to take it."
+    on_the_phones = list(cells(section(shown.out, "Who was paged, until somebody took it")))
+    assert [[" ".join(when.split()), *rest] for when, *rest in on_the_phones] == [
+        ["Thu Nov 5 01:12", "to Ann", page],
+        ["Thu Nov 5 01:17", "to Ann", page],
+        ["Thu Nov 5 01:22", "to Ann", page],
+        ["Thu Nov 5 01:27", "to Ben", page],
+        ["Thu Nov 5 01:29", "from Ben", f"“{task.number}”"],
+        ["Thu Nov 5 01:29", "to Ben", f"Task {task.number} is yours, Ben."],
+    ]
+    assert given(app, "Walter Hayes") == ["answer-received", "red-flag"]
+
+
+def test_who_writes_spanish_is_understood_and_answered_in_spanish(
+    answered: dict[str, list[str]], app: App
+) -> None:
+    _, read, back, staff = answered["Rosa Delgado: “mejor, gracias”"]
+    assert back == "Gracias. Tenemos su mensaje."
+    assert (read, staff) == ("better", "-")
+    assert replies(app, "Rosa Delgado")[0] == ("mejor, gracias", "better", None)
+
+
+def test_a_daughter_answers_at_her_own_time_and_the_worse_of_two_answers_counts(
+    answered: dict[str, list[str]], app: App
+) -> None:
+    when, read, back, staff = answered["Carmen Delgado (daughter): “6”"]
+    assert (when, read, back) == ("Mon Nov 2 10:05 in Los Angeles", "pain 6", "Gracias. Tenemos su mensaje.")
+    assert re.fullmatch(r"task \d+, routine", staff)
+    assert replies(app, "Rosa Delgado")[1] == ("6", "score", 6)
+    assert TaskKind.PAIN_NOTED in kinds(app, "Rosa Delgado")
+
+
+def test_stop_is_a_task_and_is_left_to_the_carrier_to_confirm(answered: dict[str, list[str]], app: App) -> None:
+    _, read, back, staff = answered["Frank Osborne: “STOP”"]
+    assert (read, back) == ("opt out", "nothing")
+    assert re.fullmatch(r"task \d+, routine", staff)
+    assert TaskKind.OPT_OUT in kinds(app, "Frank Osborne")
+    assert given(app, "Frank Osborne") == []
+
+
+def test_who_never_answers_is_asked_again_by_mail_after_a_day_and_called_after_two(
+    answered: dict[str, list[str]], app: App, table: list[dict[str, str | None]]
+) -> None:
+    when, read, back, staff = answered["Frank Osborne: nothing"]
+    assert (when, read) == ("Wed Nov 4 10:00", "no answer")
+    assert back == "asked again by e-mail, Tue Nov 3 10:00"
+    assert re.fullmatch(r"task \d+, routine", staff)
+    assert TaskKind.NO_ANSWER in kinds(app, "Frank Osborne")
+    (nudge,) = rows(table, "Frank Osborne", "pain-check-nudge")
+    assert (nudge["channel"], nudge["status"], nudge["sent_at"]) == ("email", "sent", "2026-11-03T16:00:00+00:00")
+
+
+def test_news_of_a_death_holds_everything_and_gets_no_automatic_word(
+    answered: dict[str, list[str]], app: App
+) -> None:
+    _, read, back, staff = answered["Nora Ross (daughter): “mom passed away”"]
+    assert (read, back) == ("died", "nothing")
+    assert re.fullmatch(r"task \d+, urgent", staff)
+    assert kinds(app, "Alice Ross") == [TaskKind.DEATH]
+    assert given(app, "Alice Ross") == ["answer-received"]
+
+
+def test_on_a_landline_the_script_is_read_and_the_answer_taken_down(
+    shown: Run, answered: dict[str, list[str]], app: App
+) -> None:
+    assert answered["Harold Quinn: 3, on the phone"][1:] == ["pain 3", "spoken to by Ann", "-"]
+    assert "Harold Quinn called, hears the script (pain-check), and says: pain 3 of 10" in shown.out
+    calls = [task for task in tasks(app, "Harold Quinn") if task.kind is TaskKind.CALL]
+    assert len(calls) == 7
+    assert all(task.detail["script"] and task.closed_at for task in calls)
+
+
+def test_in_closed_hours_the_answer_says_when_somebody_reads_it(answered: dict[str, list[str]]) -> None:
+    _, _, back, staff = answered["Eleanor Brooks: “may I lift my grandson now?”"]
+    assert back == "Thank you. Nobody reads this before Sat 9 am."
+    assert re.fullmatch(r"task \d+, routine", staff)
+
+
+def test_at_night_nothing_goes_but_answers_and_pages(app: App) -> None:
+    zone = app.clinic.practice.zone
+    awake = [e for e in messages(app) if e.sent_at and not time(9) <= e.sent_at.astimezone(zone).time() < time(20)]
+    assert {e.kind for e in awake} <= {Kind.RED_FLAG, Kind.ANSWER, Kind.ALERT, Kind.DIGEST}
+    to_patients = [e for e in awake if e.patient_id]
+    assert [(e.kind, e.step) for e in to_patients] == [(Kind.RED_FLAG, "red-flag")]
+
+
+def test_questions_go_because_answers_are_read_and_none_is_left_open(app: App) -> None:
+    asked = [e for e in messages(app) if e.asks and perhaps_said(e.recorded)]
+    assert len(asked) > len(CAST)
+    assert all(e.question_closed_at for e in asked)
+    assert not [e for e in messages(app) if e.reason == "nobody_listens"]
+
+
+def test_the_worklist_at_the_end_is_that_of_the_database(shown: Run, app: App) -> None:
+    with app.storage.reading() as tx:
+        waiting = [str(task.number) for task in tx.tasks.open_tasks()]
+    listed = list(cells(section(shown.out, "What still waits for a person (followup tasks)")))
+    assert [number for number, *_ in listed] == waiting
+    assert "June Parker" in {name for _, _, name, *_ in listed}
+    assert "followup demo --keep DIR" in shown.out
+
+
+def test_staff_are_told_of_every_task_in_mails_that_name_nobody(app: App) -> None:
+    with app.storage.reading() as tx:
+        told = [tx.outbox.words(e.id) for e in messages(app) if e.kind in (Kind.ALERT, Kind.DIGEST) and e.sent_at]
+        untold = tx.tasks.untold()
+    said = " ".join(f"{words.subject} {words.plain}" for words in told if words)
+    assert not [
+        task for task in untold if task.opened_at < max(e.updated_at for e in messages(app)) - timedelta(1)
+    ]
+    assert not [part for who in CAST for part in who.name.split() if part in said]
+
+
+def test_the_picture_in_the_readme_is_what_the_demo_prints_now(tmp_path: Path) -> None:
+    drawn = tmp_path / "demo.svg"
+    subprocess.run([sys.executable, RECORD, drawn], check=True, timeout=240)
+    now, in_the_readme = drawn.read_text(), RECORD.with_name("demo.svg").read_text()
+    drawn.unlink()
+    written = re.compile(r"<text[^>]*>(.*?)</text>")
+    assert written.findall(now) == written.findall(in_the_readme)

@@ -74,7 +74,7 @@ def _console(*, plain: bool) -> Console:
 
 
 def play(clinic: DemoClinic, staff: Staff, console: Console) -> None:
-    """The whole demo: the weeks as they pass, then what each patient holds, then every message and its end."""
+    """The whole demo: the weeks as they pass, what each patient holds, every message; then both ways."""
     from followup.cli.demo.phones import everybody
     from followup.cli.demo.screen import Log
     from followup.cli.demo.weeks import Weeks
@@ -85,6 +85,8 @@ def play(clinic: DemoClinic, staff: Staff, console: Console) -> None:
     for part in everybody(clinic, staff):
         console.print(part)
     _show_ends(clinic, staff, console)
+    show_answers(clinic, staff, console)
+    _show_tasks(staff, console)
 
 
 def announce(clinic: DemoClinic, console: Console) -> None:
@@ -109,9 +111,7 @@ def announce(clinic: DemoClinic, console: Console) -> None:
 
 
 def _show_ends(clinic: DemoClinic, staff: Staff, console: Console) -> None:
-    from followup.cli.demo.clinic import ZONE
     from followup.cli.demo.table import counts, fates, fates_table, legend
-    from followup.cli.screen import tasks_table
 
     found = fates(clinic, staff)
     _title(console, "Every message, its end and why")
@@ -119,7 +119,28 @@ def _show_ends(clinic: DemoClinic, staff: Staff, console: Console) -> None:
     console.print()
     for line in (*legend(found), counts(found)):
         console.print(line)
-    _title(console, "What still waits for a person")
+
+
+def show_answers(clinic: DemoClinic, staff: Staff, console: Console) -> None:
+    """Who wrote, what followed, who was paged."""
+    from followup.cli.demo.answers import SILENCES, answers_table, lines
+    from followup.cli.demo.pages import pages_table, told_besides
+
+    _title(console, "They answer")
+    console.print(answers_table(clinic, lines(clinic, staff)))
+    console.print()
+    console.print(SILENCES, style="dim")
+    _title(console, "Who was paged, until somebody took it")
+    console.print(pages_table(clinic))
+    console.print()
+    console.print(told_besides(clinic), style="dim")
+
+
+def _show_tasks(staff: Staff, console: Console) -> None:
+    from followup.cli.demo.clinic import ZONE
+    from followup.cli.screen import tasks_table
+
+    _title(console, "What still waits for a person (followup tasks)")
     console.print(tasks_table(staff.open_tasks(), staff.patient_names(), ZONE))
 
 
@@ -144,5 +165,7 @@ def _print_data(clinic: DemoClinic, staff: Staff) -> None:
 def _say_goodbye(keep: Path | None) -> None:
     click.echo()
     if keep:
-        click.echo(f"The demo's clinic is kept: followup --config {keep}/config.toml patients")
+        click.echo(f"To look further, in the clinic that is kept: followup --config {keep}/config.toml tasks")
+    else:
+        click.echo("To look further, keep the clinic of a demo: followup demo --keep DIR")
     click.echo("To go on: `followup init` asks ten things and makes all this for your clinic.")

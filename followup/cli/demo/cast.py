@@ -19,8 +19,13 @@ class Relative:
     name: str
     kinship: str
     number: str
-    email: str
     zone: str
+    email: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Name, and what they are to the patient."""
+        return f"{self.name} ({self.kinship})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class Character:
     relative: Relative | None = None
 
     @property
+    def title(self) -> str:
+        """As the screen names them."""
+        return self.name
+
+    @property
     def agreed(self) -> str:
         """What was agreed to, for the screen."""
         ways = [word for word, can in (("texts", not self.landline), ("e-mail", self.email)) if can]
@@ -45,10 +55,20 @@ class Character:
 
 
 RUTH = Character(
-    "Ruth Miller", "home the same day", date(1944, 5, 6), "+12145550101", 7, "ruth.miller@example.com"
+    "Ruth Miller",
+    "home the same day; her pain is high",
+    date(1944, 5, 6),
+    "+12145550101",
+    7,
+    "ruth.miller@example.com",
 )
 WALTER = Character(
-    "Walter Hayes", "stays overnight", date(1940, 2, 11), "+12145550102", 6, "walter.hayes@example.com"
+    "Walter Hayes",
+    "stays overnight; a red flag at night",
+    date(1940, 2, 11),
+    "+12145550102",
+    6,
+    "walter.hayes@example.com",
 )
 ELEANOR = Character(
     "Eleanor Brooks",
@@ -58,6 +78,9 @@ ELEANOR = Character(
     8,
     "eleanor.brooks@example.com",
 )
+CARMEN = Relative(
+    "Carmen Delgado", "daughter", "+12135550105", "America/Los_Angeles", "carmen.delgado@example.com"
+)
 ROSA = Character(
     "Rosa Delgado",
     "reads Spanish; her daughter helps",
@@ -65,12 +88,15 @@ ROSA = Character(
     "+12145550104",
     7,
     language="es",
-    relative=Relative(
-        "Carmen Delgado", "daughter", "+12135550105", "carmen.delgado@example.com", "America/Los_Angeles"
-    ),
+    relative=CARMEN,
 )
 FRANK = Character(
-    "Frank Osborne", "wants no more texts in week 2", date(1952, 12, 3), "+12145550106", 5, "f.osborne@example.com"
+    "Frank Osborne",
+    "never answers; wants no more texts in week 2",
+    date(1952, 12, 3),
+    "+12145550106",
+    5,
+    "f.osborne@example.com",
 )
 HAROLD = Character("Harold Quinn", "landline only", date(1936, 7, 22), "+12145550107", 6, landline=True)
 JUNE = Character(
@@ -81,9 +107,12 @@ JUNE = Character(
     8,
     "june.parker@example.com",
 )
-ALBERT = Character("Albert Ross", "dies in week 4", date(1933, 8, 14), "+12145550109", 6, "a.ross@example.com")
+NORA = Relative("Nora Ross", "daughter", "+12145550110", ZONE.key)
+ALICE = Character(
+    "Alice Ross", "dies in week 4", date(1933, 8, 14), "+12145550109", 6, "a.ross@example.com", relative=NORA
+)
 
-CAST = (RUTH, WALTER, ELEANOR, ROSA, FRANK, HAROLD, JUNE, ALBERT)
+CAST = (RUTH, WALTER, ELEANOR, ROSA, FRANK, HAROLD, JUNE, ALICE)
 
 
 def enrollment(who: Character, on: date) -> Enrollment:
@@ -107,7 +136,8 @@ def _person(who: Character) -> NewPerson:
 
 def _caregiver(relative: Relative, language: str) -> NewPerson:
     contact = NewContact(Role.CAREGIVER, relative.name, language, relative.zone, relative.number, relative.email)
-    return NewPerson(contact, tuple(_consent(about, language) for about in ConsentTo))
+    given = [about for about in ConsentTo if about is not ConsentTo.EMAIL or relative.email]
+    return NewPerson(contact, tuple(_consent(about, language) for about in given))
 
 
 def _consent(about: ConsentTo, language: str) -> Consent:

@@ -23,6 +23,12 @@ ZONE = ZoneInfo("America/Chicago")
 FIRST_DAY = date(2026, 10, 30)
 OPENS = datetime(2026, 10, 30, 9, 0, tzinfo=ZONE)
 
+STAFF = (
+    ("Ann", "214-555-0123", "ann@lakeside.example.org"),
+    ("Ben", "214-555-0124", "ben@lakeside.example.org"),
+)
+"""Both are on call, Ann before Ben."""
+
 _HOURS = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "08:00-17:00")
 _HOLIDAYS = (date(2026, 11, 26), date(2026, 12, 25), date(2027, 1, 1))
 
@@ -65,7 +71,7 @@ def _furnish(folder: Path, twilio: TwilioSandbox, mail: SmtpSandbox) -> None:
         hours=_HOURS | {"saturday": "09:00-13:00"},
         holidays=_HOLIDAYS,
         zone=ZONE.key,
-        staff=[("Ann", "214-555-0123", "ann@lakeside.example.org")],
+        staff=STAFF,
         account_sid=twilio.account_sid,
         sms_sender="+12145550150",
         mail_server="127.0.0.1",

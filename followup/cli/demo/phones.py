@@ -19,7 +19,7 @@ from followup.cli.demo.clinic import DemoClinic
 from followup.cli.demo.staff import Reader, Staff
 from followup.sandbox import Mail, Sms
 
-BUBBLE = "black on grey85"
+BUBBLE, OWN_BUBBLE = "black on grey85", "black on light_green"
 PHONE_WIDTH = 49
 FIRST_LINES = 2
 """So many lines of a mail's body are shown under its title."""
@@ -37,9 +37,10 @@ def everybody(clinic: DemoClinic, staff: Staff) -> Iterator[RenderableType]:
 
 
 def phone(clinic: DemoClinic, reader: Reader, first: int | None = None) -> Panel:
-    """The texts one number got, or only the first of them; those that did not arrive are not on it."""
+    """The texts one number got and wrote, or only the first of them; those that did not arrive are not on it."""
     arrived = [sms for sms in clinic.twilio.messages if sms.to == reader.number and _arrived(sms, clinic)]
-    shown = sorted(arrived, key=lambda sms: (sms.created, sms.body))[:first]
+    written = [sms for sms in clinic.twilio.inbound if sms.from_ == reader.number]
+    shown = sorted([*arrived, *written], key=lambda sms: (sms.created, sms.direction, sms.body))[:first]
     bubbles = [_bubble(sms, reader.zone) for sms in shown]
     return Panel(Group(*bubbles), title=_title(reader), box=box.ROUNDED, width=PHONE_WIDTH, border_style="blue")
 
@@ -69,9 +70,9 @@ def _arrived(sms: Sms, clinic: DemoClinic) -> bool:
 
 
 def _bubble(sms: Sms, zone: ZoneInfo) -> RenderableType:
-    return Group(
-        Text(_when(sms.created, zone), style="dim"), Padding(Text(sms.body), (0, 1), style=BUBBLE, expand=False)
-    )
+    is_theirs = sms.direction == "inbound"
+    title = Text(_when(sms.created, zone) + (", writes:" if is_theirs else ""), style="dim")
+    return Group(title, Padding(Text(sms.body), (0, 1), style=OWN_BUBBLE if is_theirs else BUBBLE, expand=False))
 
 
 def _calls(clinic: DemoClinic, staff: Staff, contact: int, reader: Reader) -> Iterator[Panel]:
@@ -80,7 +81,7 @@ def _calls(clinic: DemoClinic, staff: Staff, contact: int, reader: Reader) -> It
         rows = [e for patient in staff.patient_names() for e in tx.outbox.of_patients([patient]).get(patient, [])]
         calls = [e for e in rows if e.contact_id == contact and e.channel is ChannelName.PHONE and e.sent_at]
         said = [(e.updated_at, words.plain) for e in calls if (words := tx.outbox.words(e.id))]
-    parts = [_spoken(moment, script, reader.zone) for moment, script in said]
+    parts = [_spoken(moment, script, reader.zone) for moment, script in sorted(said)]
     if parts:
         yield Panel(Group(*parts), title=f"{_title(reader)}, called", box=box.ROUNDED, border_style="blue")
 

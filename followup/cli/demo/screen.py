@@ -64,9 +64,16 @@ class Log:
         """All lines of one stop; none where nothing happened."""
         if any(entry.contact_id not in self._readers for entry in stop.changed):
             self._readers = self._staff.readers()
-        lines = [*self._scene(stop), *self._went(stop), *self._planned(stop), *self._tasks(stop)]
+        lines = [
+            *self._scene(stop),
+            *self._went(stop),
+            *self._planned(stop),
+            *self._tasks(stop),
+            *self._pages(stop),
+        ]
         if lines:
             self._begin_day(stop.at.astimezone(ZONE).date())
+            lines[0] = (lines[0][0] or stop.at, lines[0][1])
         for moment, line in lines:
             self._print(_wall(moment, ZONE) if moment else "", line)
 
@@ -114,6 +121,10 @@ class Log:
         for task in stop.opened:
             yield None, _task(task, names.get(task.patient_id or 0))
 
+    def _pages(self, stop: Stop) -> Iterator[Line]:
+        for text in stop.paged:
+            yield text.at, Text.assemble((f"! {text.name}'s phone: ", "bold red"), text.words)
+
     def _strip(self, moment: datetime) -> Text:
         day = moment.astimezone(ZONE).date()
         passed = min((day - FIRST_DAY).days // DAYS_A_MARK, MARKS)
@@ -134,9 +145,13 @@ def _message(entry: Entry, reader: Reader) -> Text:
     if entry.reason:
         line.append(f": {entry.reason.sentence}", style="dim")
     elif reader.zone != ZONE and entry.sent_at:
-        city = reader.zone.key.rpartition("/")[2].replace("_", " ")
-        line.append(f", {_wall(entry.sent_at, reader.zone)} in {city}", style="dim")
+        line.append(f", {_wall(entry.sent_at, reader.zone)} in {city(reader.zone)}", style="dim")
     return line
+
+
+def city(zone: ZoneInfo) -> str:
+    """The place that a zone is called after."""
+    return zone.key.rpartition("/")[2].replace("_", " ")
 
 
 def _task(task: Task, name: str | None) -> Text:

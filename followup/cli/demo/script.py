@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from followup.care.task import TaskKind
-from followup.cli.demo.cast import ALBERT, ELEANOR, FRANK, HAROLD, JUNE, ROSA, RUTH, WALTER, Character
+from followup.cli.demo.cast import (
+    ALICE,
+    CARMEN,
+    ELEANOR,
+    FRANK,
+    HAROLD,
+    JUNE,
+    NORA,
+    ROSA,
+    RUTH,
+    WALTER,
+    Character,
+    Relative,
+)
 from followup.cli.demo.clinic import FIRST_DAY, DemoClinic
 from followup.cli.demo.staff import Staff, at
 from followup.storage.tasks import Task
 
 CALLED_WITHIN = timedelta(minutes=40)
 """So long after a call task opens, the nurse of the demo calls."""
+
+TAKEN_WITHIN = timedelta(minutes=2)
+"""So long after a page somebody who is awake takes it."""
 
 OUT_OF_SERVICE = 30005
 """Twilio's code for a number that is unknown or out of service."""
@@ -34,7 +50,7 @@ class Scene:
 
 def scenes(clinic: DemoClinic, staff: Staff) -> list[Scene]:
     """The whole story, in order."""
-    told = [*_first_day(staff), *_first_week(clinic, staff), *_later(staff)]
+    told = [*_first_day(staff), *_first_week(clinic, staff), *_nights(clinic, staff), *_later(clinic, staff)]
     return sorted(told, key=lambda scene: scene.at)
 
 
@@ -48,7 +64,7 @@ def _first_day(staff: Staff) -> list[Scene]:
     )
     others = [
         Scene(at(today, 12, 5 * (n + 1)), f"{who.name} enrolled: {who.agreed}", partial(staff.enroll, who, today))
-        for n, who in enumerate((WALTER, ELEANOR, ROSA, FRANK, HAROLD, JUNE, ALBERT))
+        for n, who in enumerate((WALTER, ELEANOR, ROSA, FRANK, HAROLD, JUNE, ALICE))
     ]
     evening = Scene(
         at(today, 17),
@@ -62,65 +78,72 @@ def _first_day(staff: Staff) -> list[Scene]:
 
 def _first_week(clinic: DemoClinic, staff: Staff) -> list[Scene]:
     asked = date(2026, 11, 2)
-    said = ((RUTH, 2, 10, 20), (WALTER, 3, 10, 35), (ELEANOR, 5, 11, 5), (ROSA, 1, 11, 30), (ALBERT, 3, 13, 15))
     return [
         Scene(
             at(asked, 9),
             "June Parker's phone is out of service from today; nobody has told the clinic",
             lambda: clinic.twilio.fate(JUNE.number, "undelivered", OUT_OF_SERVICE),
         ),
-        *(_saying(staff, at(asked, hour, minute), who, score) for who, score, hour, minute in said),
-        _saying(staff, at(asked, 14, 20), JUNE, 8),
-        Scene(
-            at(date(2026, 11, 3), 9),
-            "task closed: the nurse has looked at Eleanor Brooks's answer",
-            lambda: staff.close(ELEANOR, TaskKind.PAIN_NOTED, "looked at"),
-        ),
-        Scene(
-            at(date(2026, 11, 4), 15),
-            "task closed: June Parker was seen at the clinic",
-            lambda: staff.close(JUNE, TaskKind.HIGH_PAIN, "seen at the clinic"),
-        ),
-        Scene(
-            at(date(2026, 11, 4), 15, 30),
-            "task closed: Frank Osborne, called, says that he is well",
-            lambda: staff.close(FRANK, TaskKind.NO_ANSWER, "called: well"),
-        ),
+        _texting(clinic, at(asked, 10, 20), RUTH, "8"),
+        _texting(clinic, at(asked, 10, 35), WALTER, "better thanks"),
+        _texting(clinic, at(asked, 11, 5), ELEANOR, "5"),
+        _texting(clinic, at(asked, 11, 30), ROSA, "mejor, gracias"),
+        _texting(clinic, at(asked, 12, 5), CARMEN, "6"),
+        _texting(clinic, at(asked, 13, 15), ALICE, "3"),
+        Scene(at(asked, 14, 20), "June Parker calls: pain 8 of 10", lambda: staff.answers(JUNE, 8)),
+        _closing(staff, at(asked, 14, 45), RUTH, TaskKind.HIGH_PAIN, "seen at the clinic"),
+        _closing(staff, at(date(2026, 11, 3), 9), ELEANOR, TaskKind.PAIN_NOTED, "looked at"),
+        _closing(staff, at(date(2026, 11, 3), 9, 5), ROSA, TaskKind.PAIN_NOTED, "looked at, her daughter called"),
+        _closing(staff, at(date(2026, 11, 4), 15), JUNE, TaskKind.HIGH_PAIN, "seen at the clinic"),
+        _closing(staff, at(date(2026, 11, 4), 15, 30), FRANK, TaskKind.NO_ANSWER, "called: well"),
     ]
 
 
-def _saying(staff: Staff, moment: datetime, who: Character, score: int) -> Scene:
-    return Scene(moment, f"{who.name} says on the phone: pain {score} of 10", lambda: staff.answers(who, score))
-
-
-def _later(staff: Staff) -> list[Scene]:
-    again = date(2026, 11, 20)
+def _nights(clinic: DemoClinic, staff: Staff) -> list[Scene]:
+    """What is written while nobody is at the desk."""
+    night = date(2026, 11, 5)
     return [
-        Scene(at(date(2026, 11, 11), 14), "Frank Osborne wants no more texts", lambda: staff.stop_texts(FRANK)),
+        _texting(clinic, at(night, 1, 12), WALTER, "I cant feel my legs"),
+        _closing(staff, at(night, 9), WALTER, TaskKind.RED_FLAG, "called at night; seen in hospital, home again"),
+    ]
+
+
+def _texting(clinic: DemoClinic, moment: datetime, who: Character | Relative, words: str) -> Scene:
+    """Their phone writes to the number that wrote to them; it is read when the house next listens."""
+    return Scene(moment, f"{who.title} texts “{words}”", partial(clinic.twilio.receive, who.number, words))
+
+
+def _closing(staff: Staff, moment: datetime, who: Character, kind: TaskKind, note: str) -> Scene:
+    return Scene(moment, f"task closed: {who.name}, {note}", partial(staff.close, who, kind, note))
+
+
+def _later(clinic: DemoClinic, staff: Staff) -> list[Scene]:
+    again, last = date(2026, 11, 20), date(2026, 11, 24)
+    return [
+        _texting(clinic, at(date(2026, 11, 11), 14), FRANK, "STOP"),
         Scene(
             at(again, 13),
             "Eleanor Brooks enrolled for a second session today, home since 12:45",
             lambda: staff.second_session(ELEANOR, again, at(again, 12, 45)),
         ),
-        Scene(
-            at(again, 13, 30),
-            "task closed: Eleanor Brooks was told the new date on the phone",
-            lambda: staff.close(ELEANOR, TaskKind.CORRECTION, "told the new date"),
-        ),
-        _saying(staff, at(date(2026, 11, 23), 10, 50), ELEANOR, 2),
-        Scene(
-            at(date(2026, 11, 24), 9, 30),
-            "a call from his son: Albert Ross has died",
-            lambda: staff.died(ALBERT),
-        ),
+        _closing(staff, at(again, 13, 30), ELEANOR, TaskKind.CORRECTION, "told the new date"),
+        _texting(clinic, at(date(2026, 11, 23), 10, 50), ELEANOR, "2"),
+        _texting(clinic, at(last, 9, 30), NORA, "mom passed away"),
+        Scene(at(last, 10, 15), "Ann calls Nora Ross, gently: it is so", lambda: staff.died(ALICE)),
+        _closing(staff, at(last, 10, 20), ALICE, TaskKind.DEATH, "confirmed by her daughter"),
+        _texting(clinic, at(date(2027, 1, 1), 10, 30), ELEANOR, "may I lift my grandson now?"),
     ]
 
 
-def calls_due(staff: Staff) -> list[Scene]:
-    """The calls that the nurse has yet to make."""
+def deeds_due(clinic: DemoClinic, staff: Staff, tasks: Sequence[Task]) -> list[Scene]:
+    """What follows from open tasks: calls that the nurse has yet to make, pages that somebody takes."""
+    return [*_calls(staff, tasks), *_pages_taken(clinic, tasks)]
+
+
+def _calls(staff: Staff, tasks: Sequence[Task]) -> list[Scene]:
     return [
         Scene(task.opened_at + CALLED_WITHIN, _called(staff, task), partial(_call, staff, task))
-        for task in staff.open_tasks()
+        for task in tasks
         if task.kind is TaskKind.CALL
     ]
 
@@ -136,3 +159,18 @@ def _call(staff: Staff, task: Task) -> None:
     if task.detail["step"] == QUESTION:
         staff.answers(HAROLD, SAID_WHEN_CALLED)
     staff.finish(task, "reached")
+
+
+def _pages_taken(clinic: DemoClinic, tasks: Sequence[Task]) -> list[Scene]:
+    """The first on call sleeps through every page; the next, once paged, texts the task's number back."""
+    on_call = clinic.app.staff
+    _, awake = on_call.pageable()
+    return [
+        Scene(
+            task.page_at - on_call.repeat + TAKEN_WITHIN,
+            f"{awake.name} texts back “{task.number}”",
+            partial(clinic.twilio.receive, awake.phone or "", str(task.number)),
+        )
+        for task in tasks
+        if task.page_at and task.pages > on_call.pages_each
+    ]

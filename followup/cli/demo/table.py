@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from followup.care.delivery import STATUS_SENTENCES, Status
+from followup.care.message import Kind
 from followup.cli.demo.clinic import DemoClinic
 from followup.cli.demo.screen import BY
 from followup.cli.demo.staff import Reader, Staff
@@ -37,7 +38,7 @@ class Fate:
 
 
 def fates(clinic: DemoClinic, staff: Staff) -> list[Fate]:
-    """Every message, patient by patient and in order of time."""
+    """Every message of the plan, patient by patient and in order of time; answers belong to no procedure."""
     readers, names, procedures = staff.readers(), staff.patient_names(), staff.procedures()
     called = {key: f"{on:%b} {on.day}" for key, on in procedures.items()}
     with clinic.app.storage.reading() as tx:
@@ -50,7 +51,7 @@ def fates(clinic: DemoClinic, staff: Staff) -> list[Fate]:
             reason_text(entry.reason, called, entry.held_by),
         )
         for patient in names
-        for entry in sorted(rows[patient], key=_order)
+        for entry in sorted((row for row in rows[patient] if row.kind is Kind.REMINDER), key=_order)
     ]
 
 

@@ -1,6 +1,6 @@
 """Nine weeks in seconds: the clock jumps from one moment at which something is due to the next.
 
-next moment -> what people do -> what the daemon does, until receipts are in
+next moment -> what people do -> the daemon's own rounds, until receipts are in
 """
 
 from __future__ import annotations
@@ -9,31 +9,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from followup import receipts, worklist
+from followup import receipts
 from followup.care.delivery import UNSENT, Status
 from followup.care.practice import QUESTION_OPEN_FOR
 from followup.cli.demo.clinic import DemoClinic
-from followup.cli.demo.script import Scene, calls_due, scenes
+from followup.cli.demo.pages import StaffText, staff_texts
+from followup.cli.demo.script import Scene, deeds_due, scenes
 from followup.cli.demo.staff import Staff
-from followup.dispatch import Tally
+from followup.rounds import Rounds
 from followup.storage.outbox_rows import Entry
 from followup.storage.tasks import Task
 
-RECEIPT_ASKED_AFTER = receipts.SOONEST_POLL
+ROUND_AFTER = receipts.SOONEST_POLL
 
 MOST_ROUNDS = 10
-"""Rounds of waiting for receipts at one stop; what has none by then is asked about at the next stop."""
+"""Rounds of waiting at one stop; a receipt that is not in by then is asked for at the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """What one moment brought: the scene played (if any), rows before and after it, tasks opened since."""
+    """What one moment brought: the scene played (if any), rows before and after it, tasks and pages since."""
 
     at: datetime
     scene: Scene | None
     before: Mapping[int, Entry]
     after: Mapping[int, Entry]
     opened: tuple[Task, ...]
+    paged: tuple[StaffText, ...]
 
     @property
     def changed(self) -> list[Entry]:
@@ -50,63 +52,76 @@ class Weeks:
     def __init__(self, clinic: DemoClinic, staff: Staff) -> None:
         self._clinic = clinic
         self._staff = staff
+        self._rounds = Rounds(clinic.app)
         self._waiting = scenes(clinic, staff)
         self._rows: dict[int, Entry] = {}
         self._last_task = 0
+        self._texts_to_staff = 0
 
     def run(self) -> Iterator[Stop]:
         """Until nothing is due, nothing is asked and nobody has anything left to do."""
+        self._rounds.begin()
         while (moment := self._next_moment()) is not None:
             self._clinic.clock.move_to(moment)
             yield from self._stop(moment)
+        self._rounds.seal()
 
     def _next_moment(self) -> datetime | None:
-        now = self._clinic.clock.utc()
-        played = [scene.at for scene in [*self._waiting, *calls_due(self._staff)]]
+        now, tasks = self._clinic.clock.utc(), self._staff.open_tasks()
+        played = [scene.at for scene in [*self._waiting, *deeds_due(self._clinic, self._staff, tasks)]]
         due = [row.due_at for row in self._rows.values() if row.status in UNSENT and row.due_at > now]
         closing = [row.sent_at + QUESTION_OPEN_FOR for row in self._rows.values() if row.sent_at and _is_open(row)]
         # A question is given up once it is older than that, not at the very moment.
         closing = [moment + timedelta(seconds=1) for moment in closing if moment >= now]
-        return max(now, min([*played, *due, *closing])) if played or due or closing else None
+        paging = [task.page_at for task in tasks if task.page_at]
+        coming = [*played, *due, *closing, *paging]
+        return max(now, min(coming)) if coming else None
 
     def _stop(self, moment: datetime) -> Iterator[Stop]:
-        for scene in [s for s in [*self._waiting, *calls_due(self._staff)] if s.at <= moment]:
+        deeds = deeds_due(self._clinic, self._staff, self._staff.open_tasks())
+        for scene in [scene for scene in [*self._waiting, *deeds] if scene.at <= moment]:
             scene.deed()
             yield self._told(moment, scene)
         self._waiting = [scene for scene in self._waiting if scene.at > moment]
-        if self._settle():
-            yield self._told(moment, None)
+        self._settle()
+        yield self._told(moment, None)
 
-    def _settle(self) -> bool:
-        """What the daemon's jobs do, until receipts are in; whether there was anything to do."""
-        busy = self._beat()
+    def _settle(self) -> None:
+        """The daemon's rounds, until receipts are in and staff are told of what they brought."""
+        newest = self._newest_task()
         for _ in range(MOST_ROUNDS):
-            if self._clinic.app.dispatcher.idle() and not self._awaited():
+            self._beat()
+            before, newest = newest, self._newest_task()
+            if newest == before and self._clinic.app.dispatcher.idle() and not self._awaited():
                 break
-            self._clinic.clock.advance(RECEIPT_ASKED_AFTER)
-            busy |= self._beat()
-        return busy
+            self._clinic.clock.advance(ROUND_AFTER)
 
-    def _beat(self) -> bool:
-        """One beat of each of the daemon's jobs; whether any of them found something to do."""
-        app, clock = self._clinic.app, self._clinic.clock
-        asked = receipts.poll(app.storage, app.clinic, app.ledgers, clock)
-        closed = app.dispatcher.close_questions()
-        tally = app.dispatcher.tick()
-        with app.storage.transaction() as tx:
-            missing = worklist.nobody_home(tx, app.clinic, clock.utc())
-        return bool(asked or closed or missing) or tally != Tally()
+    def _beat(self) -> None:
+        """Once each of the rounds that have anything to do in a demo that never stands still or is stopped."""
+        rounds = self._rounds
+        rounds.listen()
+        rounds.tell_staff()
+        self._clinic.app.dispatcher.tick()
+        rounds.close_questions()
+        rounds.poll()
+        rounds.ask_home()
+
+    def _newest_task(self) -> int:
+        return max((task.number for task in self._staff.open_tasks()), default=0)
 
     def _awaited(self) -> bool:
         """Whether a receipt is to be asked for at the next round."""
         with self._clinic.app.storage.reading() as tx:
-            return bool(tx.tracking.to_poll(self._clinic.clock.utc() + RECEIPT_ASKED_AFTER, 1))
+            return bool(tx.tracking.to_poll(self._clinic.clock.utc() + ROUND_AFTER, 1))
 
     def _told(self, moment: datetime, scene: Scene | None) -> Stop:
         before, self._rows = self._rows, self._all_rows()
         opened = [task for task in self._staff.open_tasks() if task.number > self._last_task]
         self._last_task = max([self._last_task, *(task.number for task in opened)])
-        return Stop(moment, scene, before, self._rows, tuple(sorted(opened, key=lambda task: task.number)))
+        texts = staff_texts(self._clinic)
+        paged, self._texts_to_staff = texts[self._texts_to_staff :], len(texts)
+        by_number = tuple(sorted(opened, key=lambda task: task.number))
+        return Stop(moment, scene, before, self._rows, by_number, tuple(paged))
 
     def _all_rows(self) -> dict[int, Entry]:
         with self._clinic.app.storage.reading() as tx:
