@@ -223,7 +223,7 @@ def open_world(
     """
     clock = SimulatedClock(start)
     with TwilioSandbox(now=clock.elsewhere) as twilio, SmtpSandbox(now=clock.elsewhere) as post:
-        config = write_clinic(folder, url, twilio.base_url, post.port, sunday, zone, staff)
+        config = write_clinic(folder, url, twilio.base_url, post.port, sunday, zone, staff=staff)
         if on_call:
             config.write_text(config.read_text().replace("[clinic.on_call]", f"[clinic.on_call]\n{on_call}"))
         if exemption:
@@ -247,6 +247,7 @@ def write_clinic(
     smtp_port: int,
     sunday: str = "",
     zone: str = "America/Chicago",
+    *,
     staff: Sequence[tuple[str, str, str]] = STAFF,
 ) -> Path:
     """The configuration and the secrets of a clinic; returns the path of config.toml."""

@@ -86,8 +86,8 @@ class Message:
     """A rendered and addressed message, on its way to a channel.
 
     `to` is an E.164 number or an e-mail address. `mail_id` is the same on every attempt, so that whoever receives
-    a repeated mail can merge the copies. `answers`: it replies to somebody who has just written (RFC 3834). Who, where
-    and what is private.
+    a repeated mail can merge the copies. `answers`: it replies to somebody who has just written (RFC 3834). Who,
+    where and what is private.
     """
 
     id: int

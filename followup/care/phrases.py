@@ -119,7 +119,7 @@ class Text:
     ) -> None:
         self.words = words
         self._between = between
-        self._stops = not has_stray_stops(words)
+        self._stray_stops = has_stray_stops(words)
         self._at: dict[str, dict[int, tuple[int, ...]]] = {}
         seen: dict[str, tuple[str, ...]] = {}
         for i, word in enumerate(words):
@@ -142,8 +142,9 @@ class Text:
         """Whether all of its words stand somewhere in the text."""
         return all(step.symbol in self._at for step in phrase.steps)
 
-    def find(self, phrase: Phrase) -> Iterator[Span]:
-        """Each place of the phrase, with the nearest end."""
+    def find(self, phrase: Phrase, *, over_stops: bool = False) -> Iterator[Span]:
+        """Each place of the phrase, with the nearest end; `over_stops`: also across full stops that are none."""
+        over_stops = over_stops and self._stray_stops
         if not self.has(phrase):
             return
         first, *rest = phrase.steps
@@ -152,7 +153,7 @@ class Text:
                 continue
             reached = set(ends)
             for step in rest:
-                reached = self._step(reached, step)
+                reached = self._step(reached, step, over_stops=over_stops)
                 if not reached:
                     break
             if phrase.ends:
@@ -160,14 +161,15 @@ class Text:
             if reached:
                 yield Span(start, min(reached))
 
-    def _step(self, reached: set[int], step: Step) -> set[int]:
+    def _step(self, reached: set[int], step: Step, *, over_stops: bool) -> set[int]:
         places = self._at[step.symbol]
-        return {end for at in reached for place in self._places(at, step.after) for end in places.get(place, ())}
+        may_be = (place for at in reached for place in self._places(at, step.after, over_stops=over_stops))
+        return {end for place in may_be for end in places.get(place, ())}
 
-    def _places(self, at: int, gap: str) -> Iterator[int]:
+    def _places(self, at: int, gap: str, *, over_stops: bool) -> Iterator[int]:
         """Where the next word may stand."""
         fillers, others = (MOST_FILLERS if gap else 0), (MOST_OTHERS if gap == FAR else 0)
-        while at < len(self.words) and not (self._stops and self.words[at].gap is Break.HARD):
+        while at < len(self.words) and (over_stops or self.words[at].gap is not Break.HARD):
             if self.words[at].gap is not Break.NONE and self.words[at - 1].text in self._between.negators:
                 return
             yield at

@@ -29,7 +29,7 @@ class Search:
         self.words = text.words
         self._text = text
         self._vocabulary = vocabulary
-        found = [(m, p, span) for m, p in vocabulary.anywhere for span in text.find(p)]
+        found = [(m, p, span) for m, p in vocabulary.anywhere for span in text.find(p, over_stops=m in FLAGS)]
         self._denied = self._denials(found)
         self._aside = self._set_aside(found)
         self._matches = [(m, p, span) for m, p, span in found if not self._is_aside(m, span)]

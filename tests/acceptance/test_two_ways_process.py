@@ -1,4 +1,4 @@
-"""The daemon hears: a red flag is answered and paged by a real process, and taken from a phone; a kill loses none."""
+"""The daemon hears: a red flag is answered, paged and taken from a phone; a kill loses nothing."""
 
 from __future__ import annotations
 
