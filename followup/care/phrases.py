@@ -9,21 +9,24 @@ A phrase is made of words side by side, and of
 - `_`: one word that stands nowhere in the vocabulary, such as a name,
 - `^` and `$`: the beginning and the end of the text.
 
-A sentence's end lies between no two words of a phrase, and after a negator not even a comma. Every search is linear in the length of the text.
+A sentence's end lies between no two words of a phrase, and after a negator not even a comma. Every search is
+linear in the length of the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from followup.care.reply_words import Break, Word, has_stray_stops, words_of
 
 NEAR, FAR, UNKNOWN, START, END = "..", "...", "_", "^", "$"
 MOST_FILLERS, MOST_OTHERS = 4, 2
 LONGEST_STEM = 40
+
+K = TypeVar("K")
 
 _NAME = re.compile(r"[A-Z][A-Z_]+")
 _PIECE = re.compile(r"[^\s*]+\*?")
@@ -128,15 +131,19 @@ class Text:
             for symbol in seen[word.text]:
                 self._at.setdefault(symbol, {})[i] = (i + 1,)
 
-    def call(self, names: Mapping[str, tuple[Phrase, ...]]) -> None:
+    def call(self, names: Phrases[str]) -> None:
         """Finds the places of each name."""
-        for name, phrases in names.items():
-            places: dict[int, tuple[int, ...]] = {}
-            for phrase in phrases:
-                for start, end in self.find(phrase):
-                    places[start] = (*places.get(start, ()), end)
-            if places:
-                self._at[name] = places
+        called: dict[str, dict[int, tuple[int, ...]]] = {}
+        for name, phrase in names.of(self):
+            places = called.setdefault(name, {})
+            for start, end in self.find(phrase):
+                places[start] = (*places.get(start, ()), end)
+        self._at |= {name: places for name, places in called.items() if places}
+
+    @property
+    def symbols(self) -> Iterable[str]:
+        """Every word, stem and name that stands in the text."""
+        return self._at.keys()
 
     def has(self, phrase: Phrase) -> bool:
         """Whether all of its words stand somewhere in the text."""
@@ -191,6 +198,24 @@ def _meets(word: str, known: frozenset[str], stems: frozenset[str]) -> Iterator[
     elif not found and word[0].isalpha():
         yield UNKNOWN
     yield from found
+
+
+class Phrases(Generic[K]):
+    """Phrases, each with what it stands for, looked up by their first word."""
+
+    def __init__(self, pairs: Iterable[tuple[K, Phrase]]) -> None:
+        self._by_first: dict[str, list[tuple[K, Phrase]]] = {}
+        for meaning, phrase in pairs:
+            self._by_first.setdefault(phrase.steps[0].symbol, []).append((meaning, phrase))
+
+    def __iter__(self) -> Iterator[tuple[K, Phrase]]:
+        for pairs in self._by_first.values():
+            yield from pairs
+
+    def of(self, text: Text) -> Iterator[tuple[K, Phrase]]:
+        """Those that may stand in the text."""
+        for symbol in text.symbols:
+            yield from self._by_first.get(symbol, ())
 
 
 class Covered:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from followup.care.denial import denied
 from followup.care.meaning import FLAGS, PAIN, Meaning
-from followup.care.phrases import Covered, Phrase, Span, Text
+from followup.care.phrases import Covered, Phrase, Phrases, Span, Text
 from followup.care.reply_words import Break
 from followup.care.vocabulary import Vocabulary
 
@@ -29,7 +29,9 @@ class Search:
         self.words = text.words
         self._text = text
         self._vocabulary = vocabulary
-        found = [(m, p, span) for m, p in vocabulary.anywhere for span in text.find(p, over_stops=m in FLAGS)]
+        found = [
+            (m, p, span) for m, p in vocabulary.anywhere.of(text) for span in text.find(p, over_stops=m in FLAGS)
+        ]
         self._denied = self._denials(found)
         self._aside = self._set_aside(found)
         self._matches = [(m, p, span) for m, p, span in found if not self._is_aside(m, span)]
@@ -38,13 +40,11 @@ class Search:
     def _set_aside(self, found: list[Match]) -> dict[Meaning, Covered]:
         """For each meaning what only looks like it; and who wishes to be dead has not died, nor is better off."""
         harmless: dict[Meaning | None, list[Span]] = {}
-        for meaning, phrase in self._vocabulary.harmless:
+        for meaning, phrase in self._vocabulary.harmless.of(self._text):
             harmless.setdefault(meaning, []).extend(self._text.find(phrase))
         alarms = [span for m, _, span in found if m is Meaning.SUICIDE]
         aside = {}
-        for meaning in {
-            m for m, _ in (*self._vocabulary.anywhere, *self._vocabulary.whole, *self._vocabulary.clause)
-        }:
+        for meaning in Meaning:
             spans = [*harmless.get(None, ()), *harmless.get(meaning, ())]
             spans += self._denied if meaning in _DENIABLE else ()
             spans += alarms if meaning in PAIN | {Meaning.DIED} else ()
@@ -52,7 +52,7 @@ class Search:
         return aside
 
     def _is_aside(self, meaning: Meaning, span: Span) -> bool:
-        """Of words about pain, only where more is set aside: "I feel no pain" is no red flag, and yet good news."""
+        """Of words about pain, only where more is set aside: "I feel no pain" is no red flag, yet good news."""
         aside = self._aside[meaning]
         return aside.holds_more_than(span) if meaning in PAIN else aside.holds(span)
 
@@ -63,7 +63,9 @@ class Search:
         yield from self._all_of(self._vocabulary.clause, self._clauses(), numbers)
         if asked:
             spans = {Span(0, len(self.words))}
-            yield from (m for m, phrase in self._vocabulary.asked if spans & set(self._text.find(phrase)))
+            yield from (
+                m for m, phrase in self._vocabulary.asked.of(self._text) if spans & set(self._text.find(phrase))
+            )
 
     def unplaced(self, numbers: frozenset[int]) -> bool:
         """Whether there are words that no phrase, no number and no courtesy accounts for."""
@@ -79,7 +81,9 @@ class Search:
 
     @cached_property
     def asks(self) -> bool:
-        return any(True for phrase in self._vocabulary.questions for _ in self._text.find(phrase))
+        return any(
+            True for _, phrase in self._vocabulary.questions.of(self._text) for _ in self._text.find(phrase)
+        )
 
     @property
     def contrasts(self) -> bool:
@@ -88,7 +92,7 @@ class Search:
     def _denials(self, found: list[Match]) -> list[Span]:
         voc = self._vocabulary
         signs = [span for m, p, span in found if m in _DENIABLE and not voc.denies_itself(p)]
-        signs += [span for phrase in voc.symptoms for span in self._text.find(phrase)]
+        signs += [span for _, phrase in voc.symptoms.of(self._text) for span in self._text.find(phrase)]
         return denied(self.words, signs, voc.denying)
 
     def _plain_about_pain(self, matches: list[Match]) -> tuple[list[Match], bool]:
@@ -114,16 +118,14 @@ class Search:
                 return True
         return False
 
-    def _all_of(
-        self, phrases: Iterable[tuple[Meaning, Phrase]], parts: list[Span], numbers: frozenset[int]
-    ) -> Iterator[Meaning]:
+    def _all_of(self, phrases: Phrases[Meaning], parts: list[Span], numbers: frozenset[int]) -> Iterator[Meaning]:
         """The meanings whose phrases are, courtesy aside, all that stands in one of the parts."""
         found: dict[Meaning, list[Span]] = {}
-        for meaning, phrase in phrases:
+        for meaning, phrase in phrases.of(self._text):
             spans = (span for span in self._text.find(phrase) if not self._is_aside(meaning, span))
             found.setdefault(meaning, []).extend(spans)
-        for meaning, spans in found.items():
-            if spans and self._is_all(parts, self._inside(spans), meaning, numbers):
+        for meaning, places in found.items():
+            if places and self._is_all(parts, self._inside(places), meaning, numbers):
                 yield meaning
 
     def _is_all(

@@ -38,10 +38,14 @@ _NEAR = _neighbours()
 
 
 class Spelling:
-    """Reads words as known ones. `tolerant` are those found with one slip; every known word stays itself."""
+    """Reads words as known ones. `tolerant` are those found with one slip.
 
-    def __init__(self, known: frozenset[str], tolerant: Iterable[str]) -> None:
+    Every known word stays itself, and so does one that begins as a `stem` does.
+    """
+
+    def __init__(self, known: frozenset[str], stems: frozenset[str], tolerant: Iterable[str]) -> None:
         self._known = known
+        self._stems = tuple(stem.removesuffix("*") for stem in sorted(stems))
         self._squeezed: dict[str, list[str]] = defaultdict(list)
         for word in sorted(known):
             self._squeezed[_squeeze(word)].append(word)
@@ -63,7 +67,7 @@ class Spelling:
         return tuple(found)
 
     def _meant(self, word: str) -> tuple[str, ...]:
-        if word in self._known or not word[0].isalpha():
+        if word in self._known or not word[0].isalpha() or word.startswith(self._stems):
             return (word,)
         if _DRAWN_OUT.search(word):
             if drawn := [known for known in self._squeezed.get(_squeeze(word), ()) if _fits(known, word)]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 from followup.care.denial import Denying
 from followup.care.meaning import FLAGS, Meaning
-from followup.care.phrases import UNKNOWN, Between, Phrase, Text, is_name, parse
+from followup.care.phrases import UNKNOWN, Between, Phrase, Phrases, Text, is_name, parse
 from followup.care.reply_words import Word, plain_text
 from followup.care.scores import ScoreWords
 from followup.care.spelling import Spelling
 from followup.care.word_lists import WordLists, merged
+
+K = TypeVar("K")
 
 _TOLERANT = FLAGS | {Meaning.DIED}
 """In these a slip of the finger must not hide what is said."""
@@ -22,14 +24,14 @@ _TOLERANT = FLAGS | {Meaning.DIED}
 class Vocabulary:
     """What `interpret` reads with. Made by `of`; costs some milliseconds to make, so one is kept for each plan."""
 
-    anywhere: tuple[tuple[Meaning, Phrase], ...]
-    whole: tuple[tuple[Meaning, Phrase], ...]
-    clause: tuple[tuple[Meaning, Phrase], ...]
-    asked: tuple[tuple[Meaning, Phrase], ...]
-    harmless: tuple[tuple[Meaning | None, Phrase], ...]
-    names: Mapping[str, tuple[Phrase, ...]]
-    symptoms: tuple[Phrase, ...]
-    questions: tuple[Phrase, ...]
+    anywhere: Phrases[Meaning]
+    whole: Phrases[Meaning]
+    clause: Phrases[Meaning]
+    asked: Phrases[Meaning]
+    harmless: Phrases[Meaning | None]
+    names: Phrases[str]
+    symptoms: Phrases[None]
+    questions: Phrases[None]
     contrasts: frozenset[str]
     polite: frozenset[str]
     fillers: frozenset[str]
@@ -40,14 +42,17 @@ class Vocabulary:
     spelling: Spelling
     known: frozenset[str]
     stems: frozenset[str]
+    denying_names: frozenset[str]
 
     @classmethod
     def of(cls, lists: Iterable[WordLists]) -> Self:
         """Several files' lists as one vocabulary; raises PhraseError for what is no phrase."""
         one = merged(lists)
-        found = _Phrases(one)
+        found = _Taken(one)
         symbols = found.symbols()
-        known = frozenset(symbols - {UNKNOWN}) | _single_words(one)
+        stems = frozenset(s for s in symbols if s.endswith("*"))
+        known = frozenset(symbols - stems - {UNKNOWN}) | _single_words(one)
+        negators = _folded(one.negators)
         return cls(
             found.anywhere,
             found.whole,
@@ -61,12 +66,13 @@ class Vocabulary:
             polite=_folded(one.polite),
             fillers=_folded(one.fillers),
             reactions=tuple(map(plain_text, one.reactions)),
-            between=Between(_folded(one.fillers), _folded(one.barriers), _folded(one.negators)),
-            denying=Denying(_folded(one.negators), _folded(one.denied_through), _folded(one.joins)),
+            between=Between(_folded(one.fillers), _folded(one.barriers), negators),
+            denying=Denying(negators, _folded(one.denied_through), _folded(one.joins)),
             scores=_score_words(one),
-            spelling=Spelling(known, found.tolerant()),
+            spelling=Spelling(known, stems, found.tolerant()),
             known=known,
-            stems=frozenset(s for s in symbols if s.endswith("*")),
+            stems=stems,
+            denying_names=frozenset(name for name, phrase in found.names if phrase.steps[0].symbol in negators),
         )
 
     def text(self, words: tuple[Word, ...]) -> Text:
@@ -78,43 +84,38 @@ class Vocabulary:
     def denies_itself(self, phrase: Phrase) -> bool:
         """Whether the phrase begins with a denial of its own, so that none before it takes it back."""
         first = phrase.steps[0].symbol
-        starts = {p.steps[0].symbol for p in self.names.get(first, ())} | {first}
-        return not starts.isdisjoint(self.denying.negators)
+        return first in self.denying.negators or first in self.denying_names
 
 
-class _Phrases:
+class _Taken:
     """All phrases of the lists, taken apart."""
 
     def __init__(self, lists: WordLists) -> None:
-        self.anywhere = _by_meaning(lists.anywhere)
-        self.whole = _by_meaning(lists.whole)
-        self.clause = _by_meaning(lists.clause)
-        self.asked = _by_meaning(lists.asked)
-        self.names = {name: tuple(map(parse, phrases)) for name, phrases in lists.names.items()}
-        self.harmless = tuple((m, parse(phrase)) for m, phrases in lists.harmless.items() for phrase in phrases)
-        self.symptoms = tuple(map(parse, lists.symptoms))
-        self.questions = tuple(map(parse, lists.questions))
+        self.anywhere = _taken(lists.anywhere)
+        self.whole = _taken(lists.whole)
+        self.clause = _taken(lists.clause)
+        self.asked = _taken(lists.asked)
+        self.harmless = _taken(lists.harmless)
+        self.names = _taken(lists.names)
+        self.symptoms = Phrases((None, parse(phrase)) for phrase in lists.symptoms)
+        self.questions = Phrases((None, parse(phrase)) for phrase in lists.questions)
         self._meaningless = (*lists.known, *lists.fillers, *lists.barriers, *lists.polite)
 
     def symbols(self) -> frozenset[str]:
         """Every word and stem, without the names."""
-        meant = (phrase for pairs in (self.anywhere, self.whole, self.clause, self.asked) for _, phrase in pairs)
-        loose = (*(phrase for _, phrase in self.harmless), *self.symptoms, *self.questions)
-        return frozenset(s for p in (*meant, *loose, *self._named()) for s in p.symbols if not is_name(s))
+        meant = (*self.anywhere, *self.whole, *self.clause, *self.asked, *self.harmless)
+        phrases = [phrase for _, phrase in (*meant, *self.names, *self.symptoms, *self.questions)]
+        return frozenset(s for phrase in phrases for s in phrase.symbols if not is_name(s))
 
     def tolerant(self) -> frozenset[str]:
         """The words in which a slip of the finger is understood."""
         flags = [phrase for meaning, phrase in self.anywhere if meaning in _TOLERANT]
-        found = frozenset(s for phrase in (*flags, *self._named()) for s in phrase.symbols if s.isalpha())
-        return found - _folded(self._meaningless)
-
-    def _named(self) -> Iterator[Phrase]:
-        for phrases in self.names.values():
-            yield from phrases
+        phrases = (*flags, *(phrase for _, phrase in self.names))
+        return frozenset(s for p in phrases for s in p.symbols if s.isalpha()) - _folded(self._meaningless)
 
 
-def _by_meaning(lists: Mapping[Meaning, tuple[str, ...]]) -> tuple[tuple[Meaning, Phrase], ...]:
-    return tuple((meaning, parse(phrase)) for meaning, phrases in lists.items() for phrase in phrases)
+def _taken(lists: Mapping[K, tuple[str, ...]]) -> Phrases[K]:
+    return Phrases((key, parse(phrase)) for key, phrases in lists.items() for phrase in phrases)
 
 
 def _folded(words: Iterable[str]) -> frozenset[str]:

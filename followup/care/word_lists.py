@@ -16,9 +16,9 @@ class WordLists:
 
     `anywhere`: phrases by meaning, found anywhere in a text. `whole`: phrases that count only where, courtesy
     aside, they are all that was written; `clause`: all of one sentence; `asked`: the whole answer to an open
-    question. `harmless`: what looks like this meaning, or any (None), and is none. `names`: lists that phrases refer to.
-    `numbers`: the words for 0 to 10, in order. Within a phrase may stand `fillers`, never `barriers`; `polite`
-    words are courtesy.
+    question. `harmless`: what looks like this meaning, or like any (None), and is none. `names`: lists that
+    phrases refer to. `numbers`: the words for 0 to 10, in order. Within a phrase may stand `fillers`, never
+    `barriers`; `polite` words are courtesy.
     `negators` deny the sign that follows, directly or after `denied_through`; `symptoms` are signs that are no
     flag, but may stand in such a list ("no pain, fever or chills"); `joins` are its "or".
     `questions` ask; after `contrasts` something else follows; a text that begins with `reactions` quotes ours.
