@@ -24,7 +24,10 @@ _PAIN_WITHIN = 4
 
 @dataclass(frozen=True, slots=True)
 class ScoreWords:
-    """A vocabulary's words about numbers, as `WordLists` explains them; `values` are the words for 0 to 10."""
+    """A vocabulary's words about numbers, as `WordLists` explains them; `values` are the words for 0 to 10.
+
+    At `pauses` ("but", "and") something new begins; no `barriers` are counted ("8 call me").
+    """
 
     values: Mapping[str, int]
     before: frozenset[str]
@@ -34,6 +37,7 @@ class ScoreWords:
     up_to: frozenset[str]
     units: frozenset[str]
     heat: frozenset[str]
+    pauses: frozenset[str]
     barriers: frozenset[str]
 
 
@@ -173,9 +177,11 @@ def _stands_alone(words: tuple[Word, ...], amount: _Amount, terms: ScoreWords) -
     if after and after not in terms.after and after not in terms.barriers:
         return False
     at = amount.start
-    while at and words[at].gap is not Break.HARD and words[at - 1].text not in terms.barriers:
+    while at and words[at].gap is not Break.HARD and words[at - 1].text not in terms.pauses:
         at -= 1
-        if words[at].text not in terms.before:
+        if words[at].text in terms.pain:
+            return True
+        if words[at].text not in terms.before and not words[at].is_number:
             return words[at + 1].gap is Break.SOFT
     return True
 

@@ -143,4 +143,5 @@ def _score_words(lists: WordLists) -> ScoreWords:
         units=_folded(lists.units),
         heat=_folded(lists.heat),
         barriers=_folded(lists.barriers),
+        pauses=_folded(lists.contrasts) | (_folded(lists.up_to) & _folded(lists.barriers)),
     )

@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Plans": {
         "plan": ("plan:plan", "List, check, preview and approve care plans."),
+        "vocabulary": ("vocabulary:vocabulary", "Try how patients' replies are read."),
     },
     "Operator": {
         "init": ("init:init", "Ask ten things; make configuration, key, database and messages."),
