@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 
-from world import NUMBER, SENDER, World, numbered, person
+from sqlalchemy import event
+from world import NUMBER, SENDER, START, World, numbered, person
 
 from followup import inbound
+from followup.care.arrival import Arrival
+from followup.care.people import ChannelName
 from followup.care.task import TaskKind
 from followup.sandbox import Close, Sms
 from followup.sandbox import Status as Answered
+from followup.storage import Storage
 
 RED_FLAG = "I cant feel my legs"
 
@@ -106,26 +112,52 @@ def test_an_outage_of_a_day_is_made_up_for_and_late_red_flags_are_answered(world
     assert any("Call 911 now" in text for text in world.texts())
 
 
-def test_many_thousands_at_once_cost_no_more_each_than_a_few(world: World) -> None:
+def test_hundreds_at_once_from_one_patient_cost_no_more_each_than_a_few(world: World) -> None:
     """The statements that one reply costs do not grow with how many there are: no work is quadratic."""
     world.enroll()
-    costs = [_statements(world, batch) for batch in (100, 800)]
-    assert costs[1] / 800 < 1.5 * costs[0] / 100
+    costs = []
+    for how_many in (50, 400):
+        for place in range(how_many):
+            world.twilio.receive(NUMBER, "what is this about?" if place % 2 else "5", SENDER)
+        with _statements(world.app.storage) as counted:
+            assert inbound.poll(world.app.listener, world.app.inboxes) == (how_many, how_many)
+        costs.append(next(counted) / how_many)
+    assert costs[1] < 1.5 * costs[0]
 
 
-def _statements(world: World, how_many: int) -> int:
-    from sqlalchemy import event  # noqa: PLC0415  counts, and nothing is changed
+def strangers(how_many: int, mark: int) -> list[Arrival]:
+    return [
+        Arrival(ChannelName.SMS, f"SM{mark:08x}{place:024x}", f"+1214557{place:04}", "hello?", START)
+        for place in range(how_many)
+    ]
 
-    for place in range(how_many):
-        world.twilio.receive(NUMBER, "what is this about?" if place % 2 else "5", SENDER)
-    counted = count()
-    engine = world.app.storage.engine
+
+def test_ten_thousand_at_once_are_stored_in_few_statements(world: World) -> None:
+    with _statements(world.app.storage) as counted:
+        assert world.app.listener.take_in(strangers(10_000, 1)) == 10_000
+    assert next(counted) <= 10_000 / 100
+
+
+def test_a_reply_of_thousands_costs_no_more_than_one_of_hundreds(world: World) -> None:
+    costs = []
+    for how_many in (100, 1_000):
+        world.app.listener.take_in(strangers(how_many, how_many))
+        with _statements(world.app.storage) as counted:
+            assert world.app.listener.handle().replies == how_many
+        costs.append(next(counted) / how_many)
+    assert costs[1] < 1.2 * costs[0]
+    (task,) = world.tasks(TaskKind.UNREADABLE)
+    assert task.times == 1_100
+
+
+@contextmanager
+def _statements(storage: Storage) -> Iterator[Iterator[int]]:
+    """How many statements the database gets meanwhile: the next number of what is yielded."""
+    counted, engine = count(), storage.engine
 
     def told(*_: object) -> None:
         next(counted)
 
     event.listen(engine, "before_cursor_execute", told)
-    came, handled = inbound.poll(world.app.listener, world.app.inboxes)
+    yield counted
     event.remove(engine, "before_cursor_execute", told)
-    assert (came, handled) == (how_many, how_many)
-    return next(counted)
