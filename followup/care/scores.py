@@ -173,8 +173,8 @@ def _stands_alone(words: tuple[Word, ...], amount: _Amount, terms: ScoreWords) -
     """Whether nothing from its clause's beginning up to the word after it says that it counts something else."""
     if amount.scaled:
         return True
-    after = _beside(words, amount)[1]
-    if after and after not in terms.after and after not in terms.barriers:
+    before, after = _beside(words, amount)
+    if before not in terms.pain and after and after not in terms.after and after not in terms.barriers:
         return False
     at = amount.start
     while at and words[at].gap is not Break.HARD and words[at - 1].text not in terms.pauses:

@@ -14,7 +14,8 @@ from followup.care.vocabulary import Vocabulary
 _REACH = 4
 """Words. As far before "better" a negator may stand and still turn it round: "not really any better"."""
 
-_DENIABLE = FLAGS | {Meaning.IN_HOSPITAL, Meaning.DIED}
+_DENIABLE = {Meaning.CRITICAL, Meaning.URGENT, Meaning.IN_HOSPITAL, Meaning.DIED}
+"""Not `SUICIDE`: who says that they do not want to kill themselves is asked by a person."""
 
 Match = tuple[Meaning, Phrase, Span]
 

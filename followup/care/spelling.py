@@ -67,6 +67,8 @@ class Spelling:
         return tuple(found)
 
     def _meant(self, word: str) -> tuple[str, ...]:
+        if word not in self._known and word.endswith("in") and f"{word}g" in self._known:
+            return (f"{word}g",)  # as it is spoken: walkin, feelin
         if word in self._known or not word[0].isalpha() or word.startswith(self._stems):
             return (word,)
         if _DRAWN_OUT.search(word):
