@@ -147,7 +147,9 @@ def _let_go(
     still = [entry for entry in waiting if not outlasted(entry.valid_until, now)]
     unsettled = tx.backlog.unsettled()
     free = [entry for entry in still if entry.patient_id not in unsettled]
-    placed, unfit = _placed(tx, clinic, free, now, spread=spread)
+    places, unfit = _placed(tx, clinic, free, now, spread=spread)
+    # What has its turn already, and keeps it, is not let go a second time.
+    placed = [(entry, moment) for entry, moment in places if entry.held_back or moment != entry.due_at]
     expired = _expire(tx, clinic, [*ended, *unfit], now)
     tx.backlog.release(placed, now)
     return Released(tuple(moment for _, moment in placed), expired)

@@ -283,12 +283,12 @@ class Dispatcher:
 def _message(claim: Claim) -> Message:
     entry = claim.entry
     answers = entry.kind in {Kind.ANSWER, Kind.RED_FLAG}
-    return Message(entry.id, entry.attempt + 1, entry.channel, claim.to, claim.words, mail_id(entry.key), answers)
+    return Message(entry.id, entry.attempt + 1, entry.channel, claim.to, claim.words, mail_id(entry), answers)
 
 
-def mail_id(key: str) -> str:
+def mail_id(entry: Entry) -> str:
     """The left part of a mail's Message-ID: the same on every attempt, and nothing can be read from it."""
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{entry.id}:{entry.key}".encode()).hexdigest()[:32]
 
 
 def _attempt(claim: Claim) -> Attempt:

@@ -84,10 +84,11 @@ def _would_go(app: App) -> list[Claim]:
     with app.storage.rehearsal() as tx:
         now = app.clock.utc()
         replan_stale(tx, app.clinic, now)
-        going = []
+        # A beat listens before it sends.
+        listening, going = dict.fromkeys(ChannelName, True), []
         for channel in ChannelName:
             due = [] if channel in tx.switches.paused_channels() else tx.sending.due(now, 1000, channel)
-            preparer = Preparer(tx, app.clinic, app.library, due, now, listening=app.dispatcher.hears(tx, now))
+            preparer = Preparer(tx, app.clinic, app.library, due, now, listening=listening)
             going += [claim for entry in due if (claim := preparer.prepare(entry)) is not None]
         return going
 

@@ -27,6 +27,7 @@ def test_a_new_clinic_has_everything_to_do(open_clinic: Open) -> None:
     assert done(open_clinic()) == {
         "agreements": False,
         "registration": False,
+        "on call": True,
         "texts of kyphoplasty in en": False,
         "texts of kyphoplasty in es": False,
         "test by sms": False,
