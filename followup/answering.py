@@ -40,7 +40,9 @@ class Answering:
         """Plan the answer, due since it was asked for; its id, or None where a limit or the trial forbids it."""
         limit = LIMITS[answer.kind]
         longest = max(length for _, length in limit.most)
-        given = tx.outbox.written_to(reply.channel, reply.address, answer.kind, now - longest)
+        # Whoever was sent to 911 a moment ago has not been told of 988.
+        step = answer if answer is Answer.SUICIDE else None
+        given = tx.outbox.written_to(reply.channel, reply.address, answer.kind, now - longest, step)
         if not limit.allows(given, now) or self._on_trial(tx, clinic, reply, answer):
             return None
         words = self._words(clinic, reply, writer.contact, answer, now)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from followup import log
 from followup.care.people import ChannelName, ConsentTo, Contact
-from followup.errors import InputError
+from followup.errors import BusyError, InputError
 from followup.replan import Clinic, Replanned, replan
 from followup.storage import Transaction
 from followup.storage.agreements import Consent
@@ -87,5 +88,15 @@ def _address(line: Line) -> str:
 def _replan_all(
     tx: Transaction, clinic: Clinic, channel: ChannelName, address: str, now: datetime, by: str
 ) -> list[Replanned]:
-    sharing = tx.register.by_address(channel, address)
-    return [replan(tx, clinic, patient_id, now, by) for patient_id in sharing]
+    """What is wrong with one patient's rows must not undo the stop: theirs are planned by the next round."""
+    planned = []
+    for patient_id in tx.register.by_address(channel, address):
+        try:
+            with tx.savepoint():
+                planned.append(replan(tx, clinic, patient_id, now, by))
+        except BusyError:
+            raise
+        except Exception as error:  # noqa: BLE001  see above
+            log.fault("cannot plan", error, patient=patient_id)
+            tx.stale.note(patient_id)
+    return planned

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from followup.care.attempt import Outcome
 from followup.care.delivery import Event, Move, Mover, Status, the_move
+from followup.care.message import Kind
 from followup.care.people import ChannelName
 from followup.care.reason import Reason, task_of
 from followup.care.task import TaskKind, new_task
-from followup.consent import Line, opt_out
+from followup.consent import Address, stop
 from followup.replan import PROGRAM, Clinic
 from followup.storage import Transaction
 from followup.storage.outbox_rows import Claim, Entry
@@ -82,7 +83,7 @@ def recorded(tx: Transaction, clinic: Clinic, claim: Claim, outcome: Outcome, no
     """An attempt was made and its outcome written: what it asks of people, and of the plan."""
     entry = claim.entry
     if outcome.opted_out:
-        _stop(tx, clinic, entry, now)
+        _stop(tx, clinic, claim, now)
         return
     move = the_move(Mover.DISPATCHER, Status.SENDING, outcome.status)
     follow(tx, clinic, Moved(entry, move, outcome.reason, bad_address=outcome.bad_address), now)
@@ -94,14 +95,14 @@ def _mark_bad(tx: Transaction, entry: Entry, now: datetime) -> None:
         tx.register.set_contact(entry.contact_id, **{column: now})
 
 
-def _stop(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> None:
-    """The carrier layer says that this number has stopped us: that counts as an opt-out."""
-    if entry.patient_id is None or entry.contact_id is None:
-        return
-    patient = tx.register.patient(entry.patient_id)
-    line = Line(entry.patient_id, patient.contact(entry.contact_id), entry.channel)
-    for planned in opt_out(tx, clinic, line, "carrier", now, PROGRAM):
+def _stop(tx: Transaction, clinic: Clinic, claim: Claim, now: datetime) -> None:
+    """The carrier layer says that this number has stopped us: that counts as an opt-out, whoever's it is."""
+    entry = claim.entry
+    for planned in stop(tx, clinic, Address(entry.channel, claim.to), "carrier", now, PROGRAM):
         task = new_task(
             TaskKind.OPT_OUT, now, clinic.practice.staffed, planned.patient.id, channel=str(entry.channel)
         )
+        tx.tasks.open(task, now)
+    if entry.kind is Kind.ALERT:
+        task = new_task(TaskKind.STAFF_PHONE, now, clinic.practice.staffed, number=claim.to)
         tx.tasks.open(task, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from followup.care.message import Kind, Text
+from followup.care.message import LEAST_ROOM, Kind, Text
 from followup.care.people import ChannelName, Contact, Patient
 from followup.errors import InputError, RefusedError
 from followup.messages import Segments, plain_text, segments
@@ -41,6 +41,7 @@ class StaffText:
     words: str = field(repr=False)
     cost: Segments
     due_at: datetime
+    valid_until: datetime
 
 
 def compose(tx: Transaction, clinic: Clinic, draft: Draft, now: datetime) -> StaffText:
@@ -60,14 +61,18 @@ def compose(tx: Transaction, clinic: Clinic, draft: Draft, now: datetime) -> Sta
         raise RefusedError(f"this contact cannot be texted: {bar.replace('_', ' ')}")
     if clinic.in_trial(tx) and contact.number not in clinic.trial_list:
         raise RefusedError("the clinic is in trial and this number is not on the trial list")
-    return StaffText(said, segments(said), _due(tx, clinic, contact, now))
+    return StaffText(said, segments(said), *_times(tx, clinic, contact, now))
 
 
-def _due(tx: Transaction, clinic: Clinic, contact: Contact, now: datetime) -> datetime:
+def _times(tx: Transaction, clinic: Clinic, contact: Contact, now: datetime) -> tuple[datetime, datetime]:
+    """When it goes, and until when it may: what we begin goes inside the send window, tries again included."""
     wrote = tx.inbox.last_from(ChannelName.SMS, contact.number or "")
     if wrote is not None and now - wrote <= JUST_WRITTEN:
-        return now
-    return clinic.practice.window.defer(now, contact.zone)
+        return now, now + JUST_WRITTEN
+    window = clinic.practice.window
+    due_at = window.defer(now + LEAST_ROOM, contact.zone)
+    due_at = now if due_at == now + LEAST_ROOM else due_at
+    return due_at, min(due_at + HOLDS_FOR, window.closes(due_at, contact.zone))
 
 
 def say(tx: Transaction, patient: Patient, contact: Contact, text: StaffText, now: datetime, by: str) -> int:
@@ -77,7 +82,7 @@ def say(tx: Transaction, patient: Patient, contact: Contact, text: StaffText, no
         f"{Kind.STAFF_TEXT}:{new_id(now)}",
         ChannelName.SMS,
         text.due_at,
-        text.due_at + HOLDS_FOR,
+        text.valid_until,
         contact.number or "",
         Text(text.words),
         "staff text",

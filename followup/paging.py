@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from followup import log
 from followup.care.delivery import Status
 from followup.care.local_time import local_day
 from followup.care.message import Kind, Text
 from followup.care.people import ChannelName, Role
 from followup.care.task import Level
+from followup.errors import StorageError
 from followup.replan import PROGRAM, Clinic
 from followup.staff import Staff, alert, on_duty, present
 from followup.storage import Transaction, health
 from followup.storage.outbox_rows import NewMessage
 from followup.storage.switches import Switch
-from followup.storage.tasks import Task
+from followup.storage.tasks import ToPage, Waiting
 
 MOST_NAMED = 40
 """Task numbers in one mail; `followup tasks` has them all."""
@@ -45,16 +47,20 @@ def page(tx: Transaction, staff: Staff, now: datetime) -> int:
     return len(due) if duty else 0
 
 
-def _page_words(tx: Transaction, staff: Staff, task: Task) -> str:
+def _page_words(tx: Transaction, staff: Staff, task: ToPage) -> str:
     call = ""
     if staff.carries_number and (number := _call_back(tx, task)):
         call = f" Call {number}."
     return f"{staff.clinic} followup: CRITICAL task {task.number}.{call} Text back {task.number} to take it."
 
 
-def _call_back(tx: Transaction, task: Task) -> str | None:
-    """The number that wrote; else the patient's own."""
-    wrote = task.detail.get("address")
+def _call_back(tx: Transaction, task: ToPage) -> str | None:
+    """The number that wrote; else the patient's own. Without one the page goes all the same."""
+    try:
+        wrote = tx.tasks.get(task.number).detail.get("address")
+    except StorageError as error:
+        log.fault("cannot read", error, task=task.number)
+        return None
     if isinstance(wrote, str) and wrote.startswith("+"):
         return wrote
     if task.patient_id is None:
@@ -69,8 +75,11 @@ def tell(tx: Transaction, clinic: Clinic, staff: Staff, now: datetime) -> int:
     new = [task for task in tx.tasks.untold() if there or task.level is not Level.ROUTINE]
     if not new:
         return 0
+    mailed = _mailed(tx, staff, now)
+    if not mailed:
+        return 0  # they stay untold until somebody is back
     words = Text(_notice(new), f"followup: {_counted(new)}")
-    for place, address in enumerate(_mailed(tx, staff, now)):
+    for place, address in enumerate(mailed):
         key = f"tasks:{new[0].number}-{new[-1].number}:{now:%Y%m%dT%H%M%S}:{place}"
         tx.outbox.add_message(alert(words, ChannelName.EMAIL, address, key, now, "tasks"), now)
     tx.tasks.told([task.number for task in new], now)
@@ -82,7 +91,7 @@ def _mailed(tx: Transaction, staff: Staff, now: datetime) -> list[str]:
     return [person.email for person in staff.people if person.email and person.name in here]
 
 
-def _notice(tasks: Sequence[Task]) -> str:
+def _notice(tasks: Sequence[Waiting]) -> str:
     lines = [
         f"Task {task.number}: {task.level.upper()}, {task.kind.replace('_', ' ')}" for task in tasks[:MOST_NAMED]
     ]
@@ -91,7 +100,7 @@ def _notice(tasks: Sequence[Task]) -> str:
     return "\n".join([*lines, "", "To read one: followup tasks NUMBER", ""])
 
 
-def _counted(tasks: Sequence[Task]) -> str:
+def _counted(tasks: Sequence[Waiting]) -> str:
     counts = [(level, sum(task.level is level for task in tasks)) for level in Level]
     return ", ".join(f"{count} {level} task{'s' if count > 1 else ''}" for level, count in counts if count)
 
@@ -105,9 +114,12 @@ def digest(tx: Transaction, clinic: Clinic, staff: Staff, now: datetime) -> bool
     today = local_day(now, clinic.practice.zone)
     if not clinic.practice.staffed.contains(now) or (last and last.value == today.isoformat()):
         return False
+    mailed = _mailed(tx, staff, now)
+    if not mailed:
+        return False
     since = last.at if last else now - timedelta(days=1)
     words = _digest(tx, clinic, since, now)
-    for place, address in enumerate(_mailed(tx, staff, now)):
+    for place, address in enumerate(mailed):
         new = NewMessage(
             Kind.DIGEST,
             f"{Kind.DIGEST}:{today}:{place}",
@@ -124,7 +136,7 @@ def digest(tx: Transaction, clinic: Clinic, staff: Staff, now: datetime) -> bool
 
 
 def _digest(tx: Transaction, clinic: Clinic, since: datetime, now: datetime) -> Text:
-    gone, tasks = health.gone_since(tx.connection, since), tx.tasks.open_tasks()
+    gone, tasks = health.gone_since(tx.connection, since), tx.tasks.waiting()
     sent = sum(gone.get(status, 0) for status in (Status.ACCEPTED, Status.SENT, Status.DELIVERED))
     late = [task for task in tasks if task.due_at < now]
     lines = [
@@ -149,6 +161,8 @@ def weekly_page(tx: Transaction, clinic: Clinic, staff: Staff, now: datetime) ->
     if not clinic.practice.staffed.contains(now) or (last and last.value == week):
         return 0
     duty = on_duty(tx, staff, now)
+    if not duty:
+        return 0
     words = Text(f"{staff.clinic} followup: weekly test page ({week}). Nothing to do.")
     for place, person in enumerate(duty):
         key = f"test:{week}:{place}"

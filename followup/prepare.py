@@ -192,8 +192,12 @@ class Preparer:
         """No gate is asked, but a number that has opted out gets only what outranks that, or confirms it."""
         claim = self._own_words(entry)
         stoppable = POLICIES[entry.kind].stopped and entry.step not in CONFIRMS_A_STOP
-        if stoppable and self._tx.agreements.stopped(entry.channel, claim.to):
-            self._end(entry, Held(Reason.OPTED_OUT))
+        held = (
+            Held(Reason.OPTED_OUT) if stoppable and self._tx.agreements.stopped(entry.channel, claim.to) else None
+        )
+        held = held or _held_staff_text(self._patients.get(entry.patient_id or 0), entry, claim.to)
+        if held is not None:
+            self._end(entry, held)
             return None
         return claim
 
@@ -226,6 +230,18 @@ def speaking(clinic: Clinic, entry: Entry, patient: Patient, channel: ChannelNam
     until = all_in_force(limits(patient.procedures, clinic.practice.plans), day)
     plan = patient.procedure(entry.procedure_id or 0).plan
     return Speaking(plan, entry.step, contact.language, contact.role, channel, until, _first_name(patient))
+
+
+def _held_staff_text(patient: Patient | None, entry: Entry, to: str) -> Held | None:
+    """A person's words were for somebody who lived, at the number that was theirs."""
+    if entry.kind is not Kind.STAFF_TEXT or patient is None:
+        return None
+    if patient.died:
+        return Held(Reason.DIED)
+    contact = next((c for c in patient.contacts if c.id == entry.contact_id), None)
+    if contact is None or contact.number != to or not contact.may_use(ChannelName.SMS):
+        return Held(Reason.BAD_ADDRESS)
+    return None
 
 
 def _first_name(patient: Patient) -> str:

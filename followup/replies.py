@@ -22,14 +22,15 @@ from followup.care.reply import Meaning, Reading, interpret
 from followup.care.response import Answer, Response, Situation, respond
 from followup.care.task import NewTask, TaskKind, new_task
 from followup.clock import Clock
-from followup.consent import Address, ask_again, stop
+from followup.consent import ABOUT, Address, ask_again, stop
 from followup.consequences import BAD
 from followup.course import course_of
-from followup.errors import StorageError
+from followup.errors import BusyError
 from followup.messages import MessageLibrary
 from followup.replan import PROGRAM, Clinic, replan
 from followup.staff import Staff, taken_from_a_phone
 from followup.storage import Storage, Transaction
+from followup.storage.faults import FATAL, FullStorageError, ReadOnlyStorageError
 from followup.storage.inbox import Reply, Understood
 from followup.writers import Writer, is_answerable, is_late, writers
 
@@ -41,11 +42,21 @@ SLICE = timedelta(seconds=10)
 """Handling goes on no longer than this before the inboxes are asked again: a red flag may have come in."""
 
 
+_DATABASE_IS_AWAY = (BusyError, FullStorageError, ReadOnlyStorageError, *FATAL)
+"""Then nothing can be handled now, and everything is tried again; other faults are one reply's own."""
+
+
 class Handled(NamedTuple):
     """How many replies were handled, and whether more wait."""
 
     replies: int
     more: bool
+
+
+_ABOUT_ANYBODY = frozenset(
+    {Meaning.CRITICAL, Meaning.URGENT, Meaning.DIED, Meaning.IN_HOSPITAL, Meaning.WRONG_NUMBER}
+)
+"""Where a number is shared, such words may be about another than the one who was asked there."""
 
 
 @dataclass(frozen=True)
@@ -98,26 +109,36 @@ class Listener:
             return tx.inbox.unhandled(BATCH, except_for=elsewhere)
 
     def _handle_one(self, row: int) -> bool:
-        with self.storage.transaction() as tx:
-            now = self.clock.utc()
-            reply = tx.inbox.to_handle(row)
-            if reply is None:
-                return False
-            try:
-                with tx.savepoint():
-                    self._follow(tx, reply, now)
-            except StorageError:
-                raise
-            except Exception as error:  # noqa: BLE001  a reply that breaks a rule is a person's, and the rest goes on
-                log.fault("cannot handle", error, reply=row)
-                self._hand_over(tx, reply, now)
-            return True
+        """False for one that somebody else has, or that cannot be opened: `status` tells how many wait."""
+        try:
+            with self.storage.transaction() as tx:
+                now = self.clock.utc()
+                reply = tx.inbox.to_handle(row)
+                if reply is None:
+                    return False
+                try:
+                    with tx.savepoint():
+                        self._follow(tx, reply, now)
+                except _DATABASE_IS_AWAY:
+                    raise
+                except Exception as error:  # noqa: BLE001  a reply that breaks a rule is a person's, and the rest goes on
+                    log.fault("cannot handle", error, reply=row)
+                    self._hand_over(tx, reply, now)
+                return True
+        except _DATABASE_IS_AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001  one that not even a person can be given must not hold up the rest
+            log.fault("cannot handle", error, reply=row)
+            return False
 
     def _follow(self, tx: Transaction, reply: Reply, now: datetime) -> None:
-        if taken_from_a_phone(tx, self.staff, reply, now):
+        meanings = interpret(reply.words, self.library.vocabulary(None), None).meanings
+        if taken_from_a_phone(tx, self.clinic, self.staff, reply, meanings, now):
             tx.inbox.handled(reply.id, Understood("staff"), now)
             return
-        found = [self._heard(tx, reply, writer) for writer in writers(tx, reply, self.answering.mail_domain)]
+        alarming = bool(meanings & _ABOUT_ANYBODY)
+        everybody = writers(tx, reply, self.answering.mail_domain, alarming=alarming)
+        found = [self._heard(tx, reply, writer) for writer in everybody]
         for heard in found:
             self._carry_out(tx, heard, now)
         address = Address(reply.channel, reply.address)
@@ -201,16 +222,28 @@ class Listener:
             self.answering.give(tx, self.clinic, heard.reply, heard.writer, answer, now)
 
     def _hand_over(self, tx: Transaction, reply: Reply, now: datetime) -> None:
-        """A person reads what no rule could follow; a red flag is answered all the same."""
+        """A person reads what no rule could follow; red flags, stops and deaths count all the same."""
         pressing = self._is_pressing(
             Arrival(reply.channel, reply.provider_id, reply.address, reply.words, reply.written_at)
         )
+        self._keep_the_worst_off(tx, reply, now)
         kind = TaskKind.RED_FLAG if pressing else TaskKind.UNREADABLE
         heard = _Heard(reply, Writer(), Reading(frozenset()), Response((kind,)))
         tx.tasks.open(self._task(heard, kind, now), now)
         tx.inbox.handled(reply.id, Understood(Meaning.CRITICAL if pressing else Meaning.UNREADABLE), now)
         if pressing and is_answerable(reply):
             self.answering.give(tx, self.clinic, reply, heard.writer, Answer.RED_FLAG, now)
+
+    def _keep_the_worst_off(self, tx: Transaction, reply: Reply, now: datetime) -> None:
+        """What must not be lost with the rest: written down bare, and planned by the next round."""
+        meanings = interpret(reply.words, self.library.vocabulary(None), None).meanings
+        patients = tx.register.by_address(reply.channel, reply.address)
+        if Meaning.OPT_OUT in meanings and reply.channel in ABOUT:
+            tx.agreements.suppress(reply.channel, reply.address, "reply", now)
+        for patient_id in patients:
+            if meanings & {Meaning.DIED, Meaning.IN_HOSPITAL}:
+                tx.register.set_patient(patient_id, held_at=now)
+            tx.stale.note(patient_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,22 +152,27 @@ class Rounds:
         app = self.app
         if not app.owner.acquire():
             return
-        came, handled = inbound.poll(app.listener, app.inboxes, self.stopping)
+        trusted = app.timekeeper.look().trusted
+        came, handled = inbound.poll(app.listener, app.inboxes, self.stopping, trusted=trusted)
         if came or handled:
             log.event("heard", came=came, handled=handled)
             self.tell_staff()
 
     def tell_staff(self) -> None:
-        """Pages, a mail about new tasks, the digest and the weekly test page: whatever is due."""
+        """Pages, a mail about new tasks, the digest and the weekly test page: whatever is due.
+
+        Each is a transaction of its own, the pages first: what is wrong with one keeps no page from going.
+        """
         app = self.app
         if not app.owner.acquire():
             return
         with app.storage.transaction() as tx:
-            now = app.clock.utc()
-            pages = paging.page(tx, app.staff, now)
-            told = paging.tell(tx, app.clinic, app.staff, now)
-            paging.digest(tx, app.clinic, app.staff, now)
-            paging.weekly_page(tx, app.clinic, app.staff, now)
+            pages = paging.page(tx, app.staff, app.clock.utc())
+        with app.storage.transaction() as tx:
+            told = paging.tell(tx, app.clinic, app.staff, app.clock.utc())
+        for duty in (paging.weekly_page, paging.digest):
+            with app.storage.transaction() as tx:
+                duty(tx, app.clinic, app.staff, app.clock.utc())
         if pages or told:
             log.event("staff told", pages=pages, tasks=told)
 

@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 from followup.care.local_time import local_day
 from followup.care.message import Kind, Text
 from followup.care.people import ChannelName
+from followup.care.reply import Meaning
+from followup.care.task import TaskKind, new_task
 from followup.errors import InputError, NotFoundError
+from followup.replan import Clinic
 from followup.storage import Transaction
 from followup.storage.absences import Absence
 from followup.storage.inbox import Reply
@@ -21,9 +24,13 @@ COVER_LOOKED_AHEAD = 14
 """Days, today included, on which somebody must be on call for `status` to be green."""
 
 ALERT_VALID_FOR = timedelta(minutes=10)
+"""A page comes again before that."""
 
-_TAKES = re.compile(r"\W*(?:ack|ok|task|page|tarea|si|yes)?\W*(\d{1,9})\W*", re.IGNORECASE)
-"""A page is taken by texting its number, with or without such a word."""
+NOTICE_VALID_FOR = timedelta(hours=12)
+"""A mail about new tasks goes once, and is still worth reading after an outage of the mail server."""
+
+_TAKES = re.compile(r"\W*(ack|ok|task|page|tarea|si|yes)?\W*(\d{1,9})\W*", re.IGNORECASE)
+"""A page is taken by texting its number, with or without such a word; a contact of a patient needs the word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,12 @@ def present(tx: Transaction, staff: Staff, now: datetime) -> set[str]:
 def on_duty(tx: Transaction, staff: Staff, now: datetime) -> list[Person]:
     """Who can be paged today, in order."""
     here = present(tx, staff, now)
-    return [person for person in staff.pageable() if person.name in here]
+    return [person for person in _reached(tx, staff) if person.name in here]
+
+
+def _reached(tx: Transaction, staff: Staff) -> list[Person]:
+    """Those on call whose phone has not stopped us."""
+    return [p for p in staff.pageable() if not tx.agreements.stopped(ChannelName.SMS, p.phone or "")]
 
 
 def uncovered(tx: Transaction, staff: Staff, now: datetime) -> list[date]:
@@ -86,7 +98,7 @@ def uncovered(tx: Transaction, staff: Staff, now: datetime) -> list[date]:
     today = local_day(now, staff.zone)
     absences = tx.absences.since(today)
     days = [today + timedelta(days=n) for n in range(COVER_LOOKED_AHEAD)]
-    names = [person.name for person in staff.pageable()]
+    names = [person.name for person in _reached(tx, staff)]
     return [day for day in days if all(_is_away(absences, name, day) for name in names)]
 
 
@@ -119,7 +131,8 @@ def back(tx: Transaction, staff: Staff, name: str, now: datetime, by: str) -> in
 
 def alert(words: Text, channel: ChannelName, address: str, key: str, now: datetime, step: str) -> NewMessage:
     """A message to staff: due at once, of no use after a while; `key` makes it one and the same."""
-    return NewMessage(Kind.ALERT, f"{Kind.ALERT}:{key}", channel, now, now + ALERT_VALID_FOR, address, words, step)
+    until = now + (NOTICE_VALID_FOR if channel is ChannelName.EMAIL else ALERT_VALID_FOR)
+    return NewMessage(Kind.ALERT, f"{Kind.ALERT}:{key}", channel, now, until, address, words, step)
 
 
 def acknowledge(tx: Transaction, number: int, now: datetime, by: str) -> bool:
@@ -131,30 +144,49 @@ def acknowledge(tx: Transaction, number: int, now: datetime, by: str) -> bool:
     return taken
 
 
-def taken_from_a_phone(tx: Transaction, staff: Staff, reply: Reply, now: datetime) -> bool:
+def taken_from_a_phone(
+    tx: Transaction, clinic: Clinic, staff: Staff, reply: Reply, meanings: frozenset[Meaning], now: datetime
+) -> bool:
     """Whether a text is one of the staff's to the program; a page whose number it holds is then theirs.
 
-    Somebody of the staff who is also a contact is a contact, unless their text takes a page.
+    Somebody of the staff who is also a contact is a contact: their "8" is a score, and only "ack 8" takes a page.
+    What is no number is not answered, since it may be a machine's; STOP and START count for the pages.
     """
     person = staff.by_number(reply.address) if reply.channel is ChannelName.SMS else None
     if person is None:
         return False
+    is_contact = bool(tx.register.contacts_at(reply.channel, reply.address))
     found = _TAKES.fullmatch(reply.words)
-    taken = False
-    if found:
-        try:
-            taken = acknowledge(tx, int(found[1]), now, person.name)
-        except NotFoundError:
-            taken = False
-    if not taken and tx.register.contacts_at(reply.channel, reply.address):
-        return False
-    said = f"Task {found[1]} is yours, {person.name}." if taken and found else _nothing_taken(found)
+    if found is None or (is_contact and not found[1]):
+        if not is_contact:
+            _stopped_or_not(tx, clinic, reply, meanings, now)
+        return not is_contact
+    said = f"nobody is paged about task {found[2]} now."
+    if _taken(tx, int(found[2]), now, person.name):
+        said = f"Task {found[2]} is yours, {person.name}."
     words = Text(f"{staff.clinic}: {said}")
     tx.outbox.add_message(alert(words, ChannelName.SMS, reply.address, f"reply:{reply.id}", now, "page"), now)
     return True
 
 
-def _nothing_taken(found: re.Match[str] | None) -> str:
-    if found:
-        return f"nobody is paged about task {found[1]} now."
-    return "to take a page, text back its number. Nobody reads other texts from your phone."
+def _taken(tx: Transaction, number: int, now: datetime, by: str) -> bool:
+    try:
+        return acknowledge(tx, number, now, by)
+    except NotFoundError:
+        return False
+
+
+def _stopped_or_not(
+    tx: Transaction, clinic: Clinic, reply: Reply, meanings: frozenset[Meaning], now: datetime
+) -> None:
+    """The carrier lets no page through to a phone that has texted STOP, whoever's it is."""
+    if Meaning.OPT_OUT in meanings:
+        phone_stopped(tx, clinic, reply.address, now)
+    elif Meaning.OPT_IN in meanings:
+        tx.agreements.lift(ChannelName.SMS, reply.address, now)
+
+
+def phone_stopped(tx: Transaction, clinic: Clinic, number: str, now: datetime) -> None:
+    """No page reaches this phone any more: the next person is paged, and staff are told."""
+    tx.agreements.suppress(ChannelName.SMS, number, "carrier", now)
+    tx.tasks.open(new_task(TaskKind.STAFF_PHONE, now, clinic.practice.staffed, number=number), now)

@@ -37,12 +37,14 @@ class Scored:
 class Done:
     """How a person closed a task: what they noted and, for a call, whether they reached somebody.
 
-    `pain`: what was said, where the call asked for it.
+    `pain`: what was said, where the call asked for it. `times`: how often its cause had come up when it was read:
+    what has joined it since must be read first.
     """
 
     note: str = ""
     reached: bool = True
     pain: Scored | None = None
+    times: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def done(tx: Transaction, clinic: Clinic, number: int, how: Done, now: datetime,
         raise InputError("a pain score goes with a call that asked for it and reached somebody")
     if tx.tasks.get(number).kind is TaskKind.DATE_CHANGED:
         _require_no_open_date(tx, tx.tasks.get(number))
-    task = tx.tasks.close(number, now, by, how.note)
+    task = tx.tasks.close(number, now, by, how.note, how.times)
     if task.patient_id is not None:
         for entry in tx.tracking.calls_of(number, task.patient_id):
             tx.tracking.close_call(entry, reached=how.reached, now=now)

@@ -46,10 +46,11 @@ def is_answerable(reply: Reply) -> bool:
     return _NUMBER.fullmatch(reply.address) is not None
 
 
-def writers(tx: Transaction, reply: Reply, mail_domain: str) -> list[Writer]:
+def writers(tx: Transaction, reply: Reply, mail_domain: str, *, alarming: bool = False) -> list[Writer]:
     """Everybody it may be from: one as a rule, several where a number is shared; an unknown one for a stranger.
 
-    Of those who share a number it is the one who was asked there, or whose mail it answers, if it is one alone.
+    Of those who share a number it is the one who was asked there, or whose mail it answers, if it is one alone;
+    but what is `alarming` may be about any of them.
     """
     places = tx.register.contacts_at(reply.channel, reply.address)
     if not places:
@@ -59,13 +60,16 @@ def writers(tx: Transaction, reply: Reply, mail_domain: str) -> list[Writer]:
     if len({w.patient.id for w in found if w.patient}) == 1:
         return found[:1]
     told = _answered_by_mail(tx, reply, mail_domain)
-    certain = [w for w in found if (w.patient and w.patient.id in told) or (not told and w.asked)]
+    certain = (
+        [] if alarming else [w for w in found if (w.patient and w.patient.id in told) or (not told and w.asked)]
+    )
     if len({w.patient.id for w in certain if w.patient}) == 1:
         return certain[:1]
     return [Writer(w.patient, w.contact, None, w.open_questions, shared=True) for w in found]
 
 
 def _writer(tx: Transaction, patient: Patient, contact: int, reply: Reply) -> Writer:
+    tx.register.lock(patient.id)
     entries = tx.outbox.of_patients([patient.id], lock=True).get(patient.id, [])
     asked = [e for e in entries if e.asks and e.sent_at and perhaps_said(e.recorded)]
     in_time = [e for e in asked if e.sent_at and e.sent_at <= reply.written_at <= e.sent_at + QUESTION_OPEN_FOR]

@@ -129,8 +129,10 @@ def respond(reading: Reading, situation: Situation) -> Response:
     """What follows from a reply; pure, so that nothing depends on who carries it out."""
     meanings = reading.meanings
     if situation.automatic or (Meaning.AUTOMATIC in meanings and not meanings & _FLAGS):
-        # A machine's words are not a patient's; but one that speaks of an emergency is read by a person.
-        return Response((TaskKind.UNREADABLE,) if meanings & _FLAGS else ())
+        # A machine's words are not a patient's; but one that speaks of an emergency is read the same day, and one
+        # that unsubscribes is taken at its word.
+        urgent = (TaskKind.WARNING_SIGN,) if meanings & _FLAGS else ()
+        return Response(urgent, stops=Meaning.OPT_OUT in meanings)
     return Response(
         tasks=tuple(dict.fromkeys(_tasks(reading, situation))),
         answer=_answer(reading, situation),
@@ -172,7 +174,7 @@ def _answer(reading: Reading, situation: Situation) -> Answer | None:
     if situation.late or situation.in_conversation:
         return None
     if Meaning.OPT_OUT in meanings:
-        return Answer.STOPPED if situation.confirms_stops else None
+        return Answer.STOPPED if situation.confirms_stops and not situation.stopped else None
     said_nothing = meanings <= _HARMLESS | {Meaning.EMPTY} and not situation.media
     return None if situation.stopped or said_nothing or meanings & _NO_ANSWER else _ordinary(meanings, situation)
 

@@ -62,6 +62,7 @@ class TaskKind(StrEnum):
     DATE_CHANGED = "date_changed"
     NOBODY_HOME = "nobody_home"
     SENDER_PAUSED = "sender_paused"
+    STAFF_PHONE = "staff_phone"
     CANNOT_RENDER = "cannot_render"
     PAIN_NOTED = "pain_noted"
 
@@ -126,6 +127,9 @@ _KINDS = {
     TaskKind.DATE_CHANGED: _Asks(Level.URGENT, "Say whether the new procedure date is right; texts wait for it."),
     TaskKind.NOBODY_HOME: _Asks(Level.ROUTINE, "Record who is home (`followup home`): their texts wait."),
     TaskKind.SENDER_PAUSED: _Asks(Level.URGENT, "Mend the sender: its channel waits, and tries again by itself."),
+    TaskKind.STAFF_PHONE: _Asks(
+        Level.URGENT, "Text START from the phone on call that has stopped us: no page reaches it until then."
+    ),
     TaskKind.CANNOT_RENDER: _Asks(Level.URGENT, "Mend the text (`followup plan check`), and call the patient."),
 }
 

@@ -55,7 +55,10 @@ def status(desk: Desk, *, as_json: bool) -> None:
 
 LAGS_OF = timedelta(days=7)
 
-FELL_THROUGH = frozenset({"undelivered", "failed", "expired", "unresolved"})
+LONG_CONVERSATION = timedelta(days=1)
+"""Somebody has forgotten to close it, and what the program had to say waits."""
+
+FELL_THROUGH = frozenset({"undelivered", "failed", "expired", "unresolved", "suppressed"})
 """A page with such an end reached nobody."""
 
 
@@ -85,10 +88,12 @@ class _Figures:
     late_tasks: int = 0
     listening: dict[str, Listening] = field(default_factory=dict)
     unhandled: int = 0
+    unhandled_long: int = 0
     lags: list[timedelta] = field(default_factory=list)
     uncovered: list[date] = field(default_factory=list)
     paged: tuple[datetime, Status] | None = None
     conversations: int = 0
+    long_conversations: int = 0
     next_due: datetime | None = None
 
 
@@ -141,6 +146,8 @@ def _reasons(figures: _Figures) -> list[str]:
         (bool(figures.paused), f"paused: {', '.join(figures.paused)} (`followup unpause`)"),
         (figures.overdue > 0, f"{figures.overdue} messages are overdue"),
         (figures.late_tasks > 0, f"{figures.late_tasks} tasks are past their time (`followup tasks`)"),
+        (figures.unhandled_long > 0, f"{figures.unhandled_long} replies wait to be handled for over ten minutes"),
+        (figures.long_conversations > 0, f"{figures.long_conversations} conversations are open for over a day"),
         (
             bool(figures.uncovered),
             f"nobody could be paged on {_days(figures.uncovered)} (`followup staff`, clinic.on_call)",
@@ -225,10 +232,12 @@ def _figures(tx: Transaction, app: App, now: datetime) -> _Figures:
         sum(task.due_at < now and task.acknowledged_at is None for task in waiting),
         _listening(tx, app, now),
         health.unhandled_replies(tx.connection),
+        health.unhandled_replies(tx.connection, now - GRACE),
         health.red_flag_lags(tx.connection, now - LAGS_OF),
         uncovered(tx, app.staff, now),
         health.last_page(tx.connection, "test page"),
         len(tx.register.conversations()),
+        sum(since < now - LONG_CONVERSATION for _, since, _ in tx.register.conversations()),
         health.next_due(tx.connection),
     )
 

@@ -191,7 +191,7 @@ def done(desk: Desk, number: int, *, note: bool) -> None:
     }.get(task.kind)
     reached = question is None or ask.yes(question, default=None)
     pain = _pain(desk) if asks and reached else None
-    how = Done(ask.ask("Note", str) if note else "", reached, pain)
+    how = Done(ask.ask("Note", str) if note else "", reached, pain, task.times)
     seen = desk.rehearse(lambda tx: close(tx, desk.app.clinic, number, how, desk.now, desk.by))
     if seen.replanned and seen.replanned.changes:
         screen.show(screen.changes_table(seen.replanned.patient, seen.replanned.changes))

@@ -78,9 +78,12 @@ def replies_since(connection: Connection, since: datetime) -> int:
     return int(connection.scalar(select(func.count()).where(replies.c.read_at >= since)) or 0)
 
 
-def unhandled_replies(connection: Connection) -> int:
-    """How many were stored and wait to be handled."""
-    return int(connection.scalar(select(func.count()).where(replies.c.handled_at.is_(None))) or 0)
+def unhandled_replies(connection: Connection, read_before: datetime | None = None) -> int:
+    """How many were stored and wait to be handled; of those read before a moment, if given."""
+    query = select(func.count()).where(replies.c.handled_at.is_(None))
+    if read_before is not None:
+        query = query.where(replies.c.read_at < read_before)
+    return int(connection.scalar(query) or 0)
 
 
 def red_flag_lags(connection: Connection, since: datetime) -> list[timedelta]:

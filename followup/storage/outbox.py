@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
-from followup.care.delivery import SET_ASIDE, Mover, Status
+from followup.care.delivery import FELL_THROUGH, SET_ASIDE, Mover, Status
 from followup.care.message import Kind, Priority, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
@@ -109,11 +109,19 @@ class Outbox:
         values = {"trial": False, "revision": messages.c.revision + 1, "updated_at": now}
         return self._connection.execute(query.values(**values)).rowcount
 
-    def written_to(self, channel: ChannelName, address: str, kind: Kind, since: datetime) -> tuple[datetime, ...]:
+    def written_to(
+        self, channel: ChannelName, address: str, kind: Kind, since: datetime, step: str | None = None
+    ) -> tuple[datetime, ...]:
         """When messages of a kind were planned for a number or address, but for those that never went."""
         w, index = messages.c, Agreements(self._connection, self._sealer).index_of(channel, address)
         query = select(w.planned_at).where(w.address_index == index, w.kind == kind, w.planned_at >= since)
-        return tuple(self._connection.scalars(query.where(w.status.not_in((Status.EXPIRED, *SET_ASIDE)))))
+        if step is not None:
+            query = query.where(w.step == step)
+        return tuple(
+            self._connection.scalars(
+                query.where(w.status.not_in(sorted({Status.EXPIRED, *FELL_THROUGH, *SET_ASIDE})))
+            )
+        )
 
     # Looking up
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from followup.care.task import Level, NewTask, TaskKind
 from followup.errors import NotFoundError, RefusedError
@@ -45,6 +45,23 @@ class Task:
         return (self.detail, *reversed(self.detail.get("earlier", [])))
 
 
+class ToPage(NamedTuple):
+    """A task about which a page is due, and how many have gone."""
+
+    number: int
+    patient_id: int | None
+    pages: int
+
+
+class Waiting(NamedTuple):
+    """An open task, without what it is about."""
+
+    number: int
+    kind: TaskKind
+    level: Level
+    due_at: datetime
+
+
 MOST_KEPT = 20
 """So much of what a task was joined by is kept in it; every reply and message stands in its own table as well."""
 
@@ -57,6 +74,9 @@ _ALERTS = select(tasks.c.patient_id).where(
     _OF_ALERT,
     tasks.c.patient_id.in_(bindparam("ids", expanding=True)),
 )
+
+
+_WAITING = select(tasks.c.number, tasks.c.kind, tasks.c.level, tasks.c.due_at)
 
 
 class Tasks:
@@ -78,7 +98,7 @@ class Tasks:
         """What flares up is nobody's any more; where pages go on anyway, they go on as they were."""
         if task.acknowledged_at is None:
             return {}
-        return {"acknowledged_at": None, "acknowledged_by": None, "page_at": now, "told_at": None}
+        return {"acknowledged_at": None, "acknowledged_by": None, "page_at": now}
 
     def extend(
         self,
@@ -113,6 +133,7 @@ class Tasks:
                 message_id=new.message_id or task.message_id,
                 detail=self._sealed("detail", task.number, json.dumps(detail)),
                 **(self._paged_again(task, now) if new.kind.level is Level.CRITICAL else {}),
+                **({} if new.kind.level is Level.ROUTINE else {"told_at": None}),
             )
         )
         return task.number
@@ -182,9 +203,13 @@ class Tasks:
         closed = list(self._connection.scalars(_ALERTS_OF, {"patient": patient_id}))
         return None in closed, max((moment for moment in closed if moment), default=None)
 
-    def close(self, number: int, now: datetime, by: str, note: str = "") -> Task:
-        """Close it; RefusedError if it is closed already."""
+    def close(self, number: int, now: datetime, by: str, note: str = "", times: int | None = None) -> Task:
+        """Close it; RefusedError if it is closed already, or has grown since it was seen to have come `times`."""
         task = self.get(number)
+        if times is not None and task.times != times:
+            raise RefusedError(
+                f"task {number} has grown since you looked: read it again (`followup tasks {number}`)"
+            )
         sealed = self._sealed("note", number, note) if note else None
         values = {"closed_at": now, "closed_by": by, "note": sealed, "page_at": None}
         query = update(tasks).where(tasks.c.number == number, tasks.c.closed_at.is_(None)).values(**values)
@@ -201,20 +226,28 @@ class Tasks:
         values = {"acknowledged_at": now, "acknowledged_by": by, "page_at": None}
         return bool(self._connection.execute(query.values(**values)).rowcount)
 
-    def to_page(self, now: datetime) -> list[Task]:
-        """Those about which a page is due, the longest waiting first."""
-        query = select(tasks).where(tasks.c.page_at <= now).order_by(tasks.c.page_at)
-        return [self._task(row) for row in self._connection.execute(query.with_for_update(skip_locked=True))]
+    def to_page(self, now: datetime) -> list[ToPage]:
+        """Those about which a page is due, the longest waiting first; what they are about is not opened for it."""
+        t = tasks.c
+        query = select(t.number, t.patient_id, t.pages).where(t.page_at <= now).order_by(t.page_at)
+        return [ToPage(*row) for row in self._connection.execute(query.with_for_update(skip_locked=True))]
 
     def paged(self, number: int, next_at: datetime) -> None:
         """One more page about it is on its way."""
         query = update(tasks).where(tasks.c.number == number)
         self._connection.execute(query.values(pages=tasks.c.pages + 1, page_at=next_at))
 
-    def untold(self) -> list[Task]:
+    def untold(self) -> list[Waiting]:
         """Open ones that staff have not been told of by e-mail."""
-        query = select(tasks).where(UNTOLD).order_by(tasks.c.number).with_for_update(skip_locked=True)
-        return [self._task(row) for row in self._connection.execute(query)]
+        return self._waiting(_WAITING.where(UNTOLD).with_for_update(skip_locked=True))
+
+    def waiting(self) -> list[Waiting]:
+        """All open ones, by number."""
+        return self._waiting(_WAITING.where(tasks.c.closed_at.is_(None)))
+
+    def _waiting(self, query: Select[Any]) -> list[Waiting]:
+        rows = self._connection.execute(query.order_by(tasks.c.number))
+        return [Waiting(row.number, TaskKind(row.kind), Level(row.level), row.due_at) for row in rows]
 
     def told(self, numbers: Collection[int], now: datetime) -> None:
         self._connection.execute(update(tasks).where(tasks.c.number.in_(numbers)).values(told_at=now))

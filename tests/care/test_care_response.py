@@ -58,7 +58,9 @@ def test_a_red_flag_is_a_critical_task_and_is_answered_whatever_else_is_true(
     if Meaning.CRITICAL not in reading.meanings:
         return
     if situation.automatic:
-        assert response.tasks == (TaskKind.UNREADABLE,), "a machine's words are read by a person"
+        assert response.tasks == (TaskKind.WARNING_SIGN,), (
+            "a machine's words are read the same day, and page nobody"
+        )
         return
     assert TaskKind.RED_FLAG in response.tasks
     assert response.answer in (RED_FLAG_ANSWERS if situation.answerable else {None})
@@ -120,7 +122,6 @@ def test_late_is_always_told_and_a_stop_always_stops(reading: Reading, situation
         (says(Meaning.EMPTY), None),
         (says(Meaning.DIED), None),
     ],
-    ids=str,
 )
 def test_what_goes_back(reading: Reading, answer: Answer | None) -> None:
     assert respond(reading, Situation(asked=True)).answer is answer

@@ -107,10 +107,7 @@ def test_a_number_that_is_no_page_is_told_so(two_on_call: World) -> None:
     world = two_on_call
     world.receive("77", ANN)
     world.receive("on my way", ANN)
-    assert world.texts(ANN) == [
-        "Lakeside IR: nobody is paged about task 77 now.",
-        "Lakeside IR: to take a page, text back its number. Nobody reads other texts from your phone.",
-    ]
+    assert world.texts(ANN) == ["Lakeside IR: nobody is paged about task 77 now."], "a machine may have answered"
     assert not world.tasks()
 
 
