@@ -408,7 +408,7 @@ def test_the_worklist_at_the_end_is_that_of_the_database(shown: Run, app: App) -
 def test_staff_are_told_of_every_task_in_mails_that_name_nobody(app: App) -> None:
     with app.storage.reading() as tx:
         told = [tx.outbox.words(e.id) for e in messages(app) if e.kind in (Kind.ALERT, Kind.DIGEST) and e.sent_at]
-        untold = tx.tasks.untold()
+        untold = [tx.tasks.get(one.number) for one in tx.tasks.untold()]
     said = " ".join(f"{words.subject} {words.plain}" for words in told if words)
     assert not [
         task for task in untold if task.opened_at < max(e.updated_at for e in messages(app)) - timedelta(1)
