@@ -108,11 +108,14 @@ class Daemon:
         return not self._stop.is_set()
 
     def _keep_time(self) -> None:
+        rounds = self._schedule()
         scheduler = BackgroundScheduler(
             timezone="UTC",
+            # A thread for each round: one that takes long keeps no other from its beat.
+            executors={"default": {"type": "threadpool", "max_workers": len(rounds)}},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        for round_, seconds in self._schedule():
+        for round_, seconds in rounds:
             self._beat(scheduler, round_, seconds)
         scheduler.start()
         while not self._stop.wait(WATCH_EVERY):

@@ -51,6 +51,7 @@ def test_the_daemon_sends_what_is_due_logs_ids_alone_and_ends_when_told(either_c
     with daemon(clinic) as (process, log):
         wait_until(lambda: len(clinic.texts()) == 1, "the welcome text")
         wait_until(lambda: _statuses(clinic) >= {"delivered"}, "a receipt")
+        wait_until(clinic.mails, "the welcome mail")
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
         events = _events(log)
