@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from followup.care.meaning import FLAGS, PAIN, Meaning, Reading
 from followup.care.message import Kind
 from followup.care.pain import Course, Thresholds, assess
-from followup.care.reply import Meaning, Reading
 from followup.care.task import TaskKind
 
 LATE = timedelta(minutes=60)
@@ -98,8 +98,6 @@ class Response:
     answers_question: bool = False
 
 
-PAIN = frozenset({Meaning.SCORE, Meaning.BETTER, Meaning.SAME, Meaning.WORSE})
-_FLAGS = frozenset({Meaning.CRITICAL, Meaning.URGENT})
 _HARMLESS = frozenset({Meaning.THANKS, Meaning.AUTOMATIC})
 
 _TASKS = {
@@ -128,10 +126,10 @@ _NO_ANSWER = frozenset(
 def respond(reading: Reading, situation: Situation) -> Response:
     """What follows from a reply; pure, so that nothing depends on who carries it out."""
     meanings = reading.meanings
-    if situation.automatic or (Meaning.AUTOMATIC in meanings and not meanings & _FLAGS):
+    if situation.automatic or (Meaning.AUTOMATIC in meanings and not meanings & FLAGS):
         # A machine's words are not a patient's; but one that speaks of an emergency is read the same day, and one
         # that unsubscribes is taken at its word.
-        urgent = (TaskKind.WARNING_SIGN,) if meanings & _FLAGS else ()
+        urgent = (TaskKind.WARNING_SIGN,) if meanings & FLAGS else ()
         return Response(urgent, stops=Meaning.OPT_OUT in meanings)
     return Response(
         tasks=tuple(dict.fromkeys(_tasks(reading, situation))),
@@ -139,8 +137,9 @@ def respond(reading: Reading, situation: Situation) -> Response:
         stops=Meaning.OPT_OUT in meanings,
         reopens=Meaning.OPT_IN in meanings and Meaning.OPT_OUT not in meanings,
         holds=bool(meanings & {Meaning.DIED, Meaning.IN_HOSPITAL}),
-        wrong_number=Meaning.WRONG_NUMBER in meanings and not meanings & _FLAGS,
-        answers_question=situation.asked and bool(meanings & (PAIN | _FLAGS)),
+        wrong_number=Meaning.WRONG_NUMBER in meanings and not meanings & FLAGS,
+        # To be asked how the pain is would be heartless after an alarm, whoever it was about.
+        answers_question=bool(meanings & FLAGS or (situation.asked and meanings & PAIN)),
     )
 
 

@@ -181,6 +181,21 @@ def test_on_a_shared_phone_a_death_may_be_either_s(world: World) -> None:
     assert all("shared" in task.detail for task in world.tasks(TaskKind.DEATH))
 
 
+def test_after_an_alarm_on_a_shared_phone_neither_is_asked_again_how_the_pain_is(world: World) -> None:
+    patients = [world.enroll().patient_id, otto(world, NUMBER)]
+    world.run_until(world.clock.utc() + timedelta(days=3))
+    assert any(world.row(patient, "pain-check").asks for patient in patients)
+    world.receive(RED_FLAG)
+    for task in world.tasks():
+        with world.app.storage.transaction() as tx:
+            done(tx, world.clinic, task.number, Done(times=task.times), world.clock.utc(), "ann")
+    world.run_until(world.clock.utc() + timedelta(days=3))
+    for patient in patients:
+        nudges = [row for row in world.rows(patient) if row.step == "pain-check-nudge"]
+        assert nudges
+        assert all(row.sent_at is None for row in nudges)
+
+
 def test_a_machine_on_a_staff_phone_is_not_answered(two_on_call: World) -> None:
     for _ in range(5):
         two_on_call.receive("I'm driving with Focus turned on. I'll see your message later.", ANN)
