@@ -190,7 +190,7 @@ class App:
             Thresholds(pain.urgent_score, pain.urgent_rise),
             confirms_stops=not self.config.twilio.carrier_confirms_stop,
         )
-        return Listener(self.storage, self.clinic, self.library, self.clock, answering, self.staff)
+        return Listener(self.storage, self.clinic, self.clock, answering, self.staff)
 
     @property
     def mail_domain(self) -> str:

@@ -104,5 +104,10 @@ def _stop(tx: Transaction, clinic: Clinic, claim: Claim, now: datetime) -> None:
         )
         tx.tasks.open(task, now)
     if entry.kind is Kind.ALERT:
-        task = new_task(TaskKind.STAFF_PHONE, now, clinic.practice.staffed, number=claim.to)
-        tx.tasks.open(task, now)
+        staff_phone_stopped(tx, clinic, claim.to, now)
+
+
+def staff_phone_stopped(tx: Transaction, clinic: Clinic, number: str, now: datetime) -> None:
+    """No page reaches this phone any more: the next person is paged, and staff are told."""
+    tx.audit.write(now, PROGRAM, "staff phone stopped")
+    tx.tasks.open(new_task(TaskKind.STAFF_PHONE, now, clinic.practice.staffed, number=number), now)

@@ -26,7 +26,6 @@ from followup.consent import ABOUT, Address, ask_again, stop
 from followup.consequences import BAD
 from followup.course import course_of
 from followup.errors import BusyError
-from followup.messages import MessageLibrary
 from followup.replan import PROGRAM, Clinic, replan
 from followup.staff import Staff, taken_from_a_phone
 from followup.storage import Storage, Transaction
@@ -65,7 +64,6 @@ class Listener:
 
     storage: Storage
     clinic: Clinic
-    library: MessageLibrary
     clock: Clock
     answering: Answering
     staff: Staff
@@ -83,7 +81,10 @@ class Listener:
     def _is_pressing(self, arrival: Arrival) -> bool:
         """Whether it must be handled before all others; what cannot be read might be."""
         try:
-            return Meaning.CRITICAL in interpret(arrival.words, self.library.vocabulary(None), None).meanings
+            return (
+                Meaning.CRITICAL
+                in interpret(arrival.words, self.answering.library.vocabulary(None), None).meanings
+            )
         except Exception as error:  # noqa: BLE001  nothing that a person writes may keep it from being stored
             log.fault("cannot read", error)
             return True
@@ -132,7 +133,7 @@ class Listener:
             return False
 
     def _follow(self, tx: Transaction, reply: Reply, now: datetime) -> None:
-        meanings = interpret(reply.words, self.library.vocabulary(None), None).meanings
+        meanings = interpret(reply.words, self.answering.library.vocabulary(None), None).meanings
         if taken_from_a_phone(tx, self.clinic, self.staff, reply, meanings, now):
             tx.inbox.handled(reply.id, Understood("staff"), now)
             return
@@ -153,7 +154,7 @@ class Listener:
 
     def _heard(self, tx: Transaction, reply: Reply, writer: Writer) -> _Heard:
         asked, patient = writer.asked, writer.patient
-        vocabulary = self.library.vocabulary(_plan(patient))
+        vocabulary = self.answering.library.vocabulary(_plan(patient))
         reading = interpret(reply.words, vocabulary, Asks.PAIN_SCORE if asked else None)
         situation = Situation(
             known=patient is not None,
@@ -236,7 +237,7 @@ class Listener:
 
     def _keep_the_worst_off(self, tx: Transaction, reply: Reply, now: datetime) -> None:
         """What must not be lost with the rest: written down bare, and planned by the next round."""
-        meanings = interpret(reply.words, self.library.vocabulary(None), None).meanings
+        meanings = interpret(reply.words, self.answering.library.vocabulary(None), None).meanings
         patients = tx.register.by_address(reply.channel, reply.address)
         if Meaning.OPT_OUT in meanings and reply.channel in ABOUT:
             tx.agreements.suppress(reply.channel, reply.address, "reply", now)

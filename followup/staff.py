@@ -12,9 +12,10 @@ from followup.care.local_time import local_day
 from followup.care.message import Kind, Text
 from followup.care.people import ChannelName
 from followup.care.reply import Meaning
-from followup.care.task import TaskKind, new_task
+from followup.consent import Address, stop
+from followup.consequences import staff_phone_stopped
 from followup.errors import InputError, NotFoundError
-from followup.replan import Clinic
+from followup.replan import PROGRAM, Clinic
 from followup.storage import Transaction
 from followup.storage.absences import Absence
 from followup.storage.inbox import Reply
@@ -181,12 +182,7 @@ def _stopped_or_not(
 ) -> None:
     """The carrier lets no page through to a phone that has texted STOP, whoever's it is."""
     if Meaning.OPT_OUT in meanings:
-        phone_stopped(tx, clinic, reply.address, now)
-    elif Meaning.OPT_IN in meanings:
-        tx.agreements.lift(ChannelName.SMS, reply.address, now)
-
-
-def phone_stopped(tx: Transaction, clinic: Clinic, number: str, now: datetime) -> None:
-    """No page reaches this phone any more: the next person is paged, and staff are told."""
-    tx.agreements.suppress(ChannelName.SMS, number, "carrier", now)
-    tx.tasks.open(new_task(TaskKind.STAFF_PHONE, now, clinic.practice.staffed, number=number), now)
+        stop(tx, clinic, Address(ChannelName.SMS, reply.address), "carrier", now, PROGRAM)
+        staff_phone_stopped(tx, clinic, reply.address, now)
+    elif Meaning.OPT_IN in meanings and tx.agreements.lift(ChannelName.SMS, reply.address, now):
+        tx.audit.write(now, PROGRAM, "staff phone reached again")

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 from databases import outsider
+from sqlalchemy import select
 from world import NUMBER, SENDER, World, person
 
 from followup.care.delivery import Status
@@ -19,6 +20,7 @@ from followup.errors import RefusedError
 from followup.rounds import Rounds
 from followup.staff import away
 from followup.storage.absences import Absence
+from followup.storage.tables import audit
 from followup.worklist import Done, done
 
 ANN, BEA = "+12145550123", "+12145550124"
@@ -99,6 +101,12 @@ def test_a_phone_on_call_that_has_stopped_us_is_told_of_and_the_next_is_paged(tw
     world.receive("chest pain", "+12145550177")
     world.tell_staff()
     assert any("CRITICAL" in text for text in world.texts(ANN))
+    with world.app.storage.reading() as tx:
+        written = list(tx.connection.scalars(select(audit.c.action).order_by(audit.c.id)))
+    assert [action for action in written if action.startswith("staff")] == [
+        "staff phone stopped",
+        "staff phone reached again",
+    ]
 
 
 def test_a_stop_stands_though_somebody_who_shares_the_number_cannot_be_planned(world: World) -> None:
