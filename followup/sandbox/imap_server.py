@@ -7,8 +7,7 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from followup.sandbox.certificate import context_of
 from followup.sandbox.faults import FaultPlan
@@ -21,7 +20,7 @@ from followup.sandbox.wire import Wire
 SANDBOX_LOGIN = ("mailbox", "sandbox-mailbox-password")
 
 
-class ImapSandbox:
+class ImapSandbox(LoopbackServer):
     """A mailbox with one folder on 127.0.0.1; start it with `with`.
 
     `tls="starttls"` offers it and lets nobody in without, `tls="tls"` starts with it; both need `certificate`, as
@@ -49,24 +48,7 @@ class ImapSandbox:
         self._plan: FaultPlan[ImapFault] = FaultPlan()
         self.commands: list[str] = []
         """What was asked, in order, without what logs in."""
-        self._server = LoopbackServer(self._serve, port)
-        self.port = self._server.port
-
-    def start(self) -> None:
-        self._server.start()
-
-    def stop(self) -> None:
-        """End every connection."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        super().__init__(port)
 
     @property
     def mails(self) -> list[Stored]:

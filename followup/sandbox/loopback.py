@@ -6,44 +6,60 @@ import contextlib
 import socket
 import socketserver
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 from followup.sandbox.wire import Wire
 
 HOST = "127.0.0.1"
 
 
-class LoopbackServer:
-    """Runs `serve(wire)` in a thread for each connection; `port` is chosen at once, so it can be told before.
+class LoopbackServer(ABC):
+    """What each stand-in serves with: its own thread for each connection. Start it with `with`.
 
-    Raises `OSError` if the port is taken.
+    `port` is chosen at once, so it can be told before. Raises `OSError` if it is taken.
     """
 
-    def __init__(self, serve: Callable[[Wire], None], port: int = 0) -> None:
-        self.stopping = threading.Event()
-        self._listener = _Listener(serve, port)
-        self.port = int(self._listener.server_address[1])
+    def __init__(self, port: int = 0) -> None:
+        self._stopping = threading.Event()
+        self._server = _Server(self._serve, port)
+        self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(
-            target=self._listener.serve_forever,
+            target=self._server.serve_forever,
             kwargs={"poll_interval": 0.05},
             name=f"sandbox-{self.port}",
             daemon=True,
         )
 
+    @abstractmethod
+    def _serve(self, wire: Wire) -> None:
+        """One connection, from its beginning to its end."""
+
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, cut every connection and wait for its thread."""
-        self.stopping.set()
+        """Stop listening, cut every connection and wait for its thread; what was kept can still be asked for."""
+        self._stopping.set()
         if self._thread.is_alive():
-            self._listener.shutdown()
+            self._server.shutdown()
             self._thread.join()
-        self._listener.server_close()
-        self._listener.end_all()
+        self._server.server_close()
+        self._server.end_all()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
-class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True  # a test takes the provider down and up again on the same port
     daemon_threads = True
     request_queue_size = 256

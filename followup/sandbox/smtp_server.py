@@ -17,8 +17,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from followup.sandbox.bounce_mail import bounce_mail
 from followup.sandbox.certificate import context_of
@@ -56,7 +55,7 @@ class Mail:
         return str(self.message["Message-ID"] or "")
 
 
-class SmtpSandbox:
+class SmtpSandbox(LoopbackServer):
     """A mail server on 127.0.0.1; start it with `with`.
 
     `tls="starttls"` offers it, `tls="tls"` starts with it; both need `certificate`: an `ssl.SSLContext`, or the
@@ -86,26 +85,9 @@ class SmtpSandbox:
         self._first_tries: dict[str, datetime] = {}
         self._plan: FaultPlan[SmtpFault] = FaultPlan()
         self._listeners: list[Callable[[SmtpEvent], None]] = []
-        self._server = LoopbackServer(self._serve, port)
-        self.port = self._server.port
+        super().__init__(port)
         self.connections = 0
         """How many there ever were: a client that keeps its connection makes few."""
-
-    def start(self) -> None:
-        self._server.start()
-
-    def stop(self) -> None:
-        """End every connection; what was kept can still be asked for."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def mails(self) -> list[Mail]:
@@ -157,7 +139,7 @@ class SmtpSandbox:
             greylisted=self._greylisted,
             keep=self._keep,
             tell=self._tell,
-            pause=self._server.stopping.wait,
+            pause=self._stopping.wait,
         )
         Session(wire, house).run()
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from followup.sandbox import control, numbers
 from followup.sandbox.distort import accepts, distorted
@@ -45,7 +43,7 @@ class Event:
     to: str | None = None
 
 
-class TwilioSandbox:
+class TwilioSandbox(LoopbackServer):
     """One Twilio account on 127.0.0.1; start it with `with`.
 
     `now` gives aware UTC and drives every message's walk (`settings.pace`); `own` are the account's numbers,
@@ -73,28 +71,11 @@ class TwilioSandbox:
         self._api = TwilioApi((account_sid, auth_token), own, self._ledger, self.settings, now)
         self._plan: FaultPlan[Fault] = FaultPlan()
         self._listeners: list[Callable[[Event], None]] = []
-        self._server = LoopbackServer(self._serve, port)
-        self.port = self._server.port
+        super().__init__(port)
 
     @property
     def base_url(self) -> str:
         return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
-
-    def start(self) -> None:
-        self._server.start()
-
-    def stop(self) -> None:
-        """End every connection; what was accepted can still be asked for."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # What happened
 
@@ -203,14 +184,14 @@ class TwilioSandbox:
         self._tell(Event("after reading", request.method, to))
         _sever(wire, fault, "before reading", "after reading")
         if isinstance(fault, Delay) and not fault.accepted:
-            self._server.stopping.wait(fault.seconds)
+            self._stopping.wait(fault.seconds)
         reply = self._answered(request, fault, to)
         _sever(wire, fault, "after accepting")
         if isinstance(fault, BlackHole):
             wire.wait_until_gone()
             raise HungUp
         if isinstance(fault, Delay) and fault.accepted:
-            self._server.stopping.wait(fault.seconds)
+            self._stopping.wait(fault.seconds)
         self._tell(Event("before reply", request.method, to))
         self._send(wire, reply, fault)
         self._tell(Event("after reply", request.method, to))
@@ -241,7 +222,7 @@ class TwilioSandbox:
             case Trickle(pause):
                 for byte in head + body:
                     wire.send(bytes([byte]))
-                    if self._server.stopping.wait(pause):
+                    if self._stopping.wait(pause):
                         raise HungUp
             case _:
                 wire.send(head + body)
