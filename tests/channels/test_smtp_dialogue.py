@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from channel_parts import ADDRESS, WORDS, a_mail, a_mail_server, an_hour, mailing, outcome
 
 from followup.care.attempt import Receipt
@@ -246,20 +245,6 @@ def test_after_a_hundred_mails_the_connection_is_renewed(email: SmtpEmail, post:
     for number in range(101):
         email.send(a_mail(id_=number), an_hour)
     assert (post.accepted(), post.connections) == (101, 2)
-
-
-@pytest.fixture
-def certificate(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
-    return context
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
 
 
 def letting_in(security: Any, certificate: ssl.SSLContext) -> SmtpSandbox:
