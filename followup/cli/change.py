@@ -10,7 +10,7 @@ import click
 
 from followup.cli import ask, screen
 from followup.cli.desk import Desk, pass_desk
-from followup.cli.find import PATIENT, find, latest_procedure, line
+from followup.cli.find import PATIENT, find, latest_procedure, line, look_up, which_contact
 from followup.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ class _Choice:
 @pass_desk
 def change(desk: Desk, patient: str | None) -> None:
     """Change what is known about a patient; shows what it does to their messages before it is done."""
-    patient_id = find(desk, patient)
-    with desk.app.storage.reading() as tx:
-        who = tx.register.identities([patient_id])[patient_id]
-        facts = tx.register.patient(patient_id, consent_needed=desk.app.clinic.practice.caps.consent_needed)
+    who, facts = look_up(desk, patient)
     screen.say(line(who), "bold")
     picked = _MENU[ask.choice("Change", [choice.words for choice in _MENU])]
     confirm(desk, picked.asks(desk, facts), grave=picked.grave)
@@ -78,18 +75,12 @@ def confirm(desk: Desk, verb: Verb, *, grave: bool = False) -> None:
     screen.say("Done.", "green")
 
 
-def _contact(patient: Patient) -> Contact:
-    if len(patient.contacts) == 1:
-        return patient.contacts[0]
-    return patient.contacts[ask.choice("Whose?", [f"{c.role}: {c.name}" for c in patient.contacts], 0)]
-
-
 def _number(desk: Desk, patient: Patient) -> Verb:
     from followup import addresses
     from followup.care.people import ConsentTo
     from followup.change import NewLine, number
 
-    contact = _contact(patient)
+    contact = which_contact(patient, "Whose?")
     country = desk.app.config.clinic.country
     new = ask.maybe("New number", lambda typed: addresses.number(typed, country))
     _from_to(contact.number, new)
@@ -104,7 +95,7 @@ def _email(desk: Desk, patient: Patient) -> Verb:
     from followup.care.people import ConsentTo
     from followup.change import NewLine, email
 
-    contact = _contact(patient)
+    contact = which_contact(patient, "Whose?")
     new = ask.maybe("New e-mail address", addresses.address)
     _from_to(contact.email, new)
     line_ = NewLine(new, _consent(desk, patient, contact, ConsentTo.EMAIL) if new else None)
@@ -133,7 +124,7 @@ def _plan(desk: Desk, patient: Patient) -> str:
 def _language(desk: Desk, patient: Patient) -> Verb:
     from followup.change import language
 
-    contact = _contact(patient)
+    contact = which_contact(patient, "Whose?")
     languages = list(desk.app.library.languages(_plan(desk, patient)))
     new = languages[ask.choice("Language", languages)]
     return lambda tx: language(desk.hand(tx), patient, contact, new)
@@ -143,7 +134,7 @@ def _zone(desk: Desk, patient: Patient) -> Verb:
     from followup.change import zone
     from followup.config import zone as read
 
-    contact = _contact(patient)
+    contact = which_contact(patient, "Whose?")
     new = ask.ask("Time zone", read, contact.zone.key)
     return lambda tx: zone(desk.hand(tx), patient, contact, new)
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from followup.cli import ask, screen
 from followup.cli.desk import Desk, pass_desk
-from followup.cli.find import PATIENT, find, line
-
-if TYPE_CHECKING:
-    from followup.care.people import Contact, Patient
+from followup.cli.find import PATIENT, line, look_up, which_contact
 
 
 @click.command("text")
@@ -21,13 +16,10 @@ def text(desk: Desk, patient: str | None) -> None:
     """Text PATIENT in your own words; asks for them. What the program would say waits until you have done."""
     from followup.conversation import Draft, compose, say
 
-    patient_id = find(desk, patient)
-    with desk.app.storage.reading() as tx:
-        who = tx.register.identities([patient_id])[patient_id]
-        facts = tx.register.patient(patient_id)
+    who, facts = look_up(desk, patient)
     screen.say(line(who), "bold")
-    _show_last(desk, patient_id)
-    contact = _contact(facts)
+    _show_last(desk, facts.id)
+    contact = which_contact(facts, "To whom?")
     draft = Draft(desk.app.config.clinic.name, facts, contact, ask.ask("Your text", str))
     with desk.app.storage.reading() as tx:
         made = compose(tx, desk.app.clinic, draft, desk.now)
@@ -41,14 +33,6 @@ def text(desk: Desk, patient: str | None) -> None:
         return
     desk.carry_out(lambda tx: say(tx, facts, contact, made, desk.now, desk.by))
     screen.say("On its way. When you have done: followup conversation close " + who.short_id, "green")
-
-
-def _contact(patient: Patient) -> Contact:
-    """Whom to write to: asked only where there are several."""
-    if len(patient.contacts) == 1:
-        return patient.contacts[0]
-    labels = [f"{c.role}: {c.name}, {c.number or 'no number'}" for c in patient.contacts]
-    return patient.contacts[ask.choice("To whom?", labels, 0)]
 
 
 def _show_last(desk: Desk, patient_id: int) -> None:
@@ -71,10 +55,7 @@ def close_(desk: Desk, patient: str | None) -> None:
     """You have done: what the program had to say to PATIENT goes again."""
     from followup.conversation import close
 
-    patient_id = find(desk, patient)
-    with desk.app.storage.reading() as tx:
-        who = tx.register.identities([patient_id])[patient_id]
-        facts = tx.register.patient(patient_id)
+    who, facts = look_up(desk, patient)
     desk.carry_out(lambda tx: close(tx, facts, desk.now, desk.by))
     screen.say(f"Closed: what waited for {who.short_id} goes again while it still holds.", "green")
 

@@ -11,7 +11,7 @@ from followup.cli.desk import Desk
 from followup.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
-    from followup.care.people import Patient, Procedure
+    from followup.care.people import Contact, Patient, Procedure
     from followup.storage import Transaction
     from followup.storage.register import Identity
 
@@ -29,6 +29,19 @@ def find(desk: Desk, patient: str | None) -> int:
         return _one(desk, desk.rehearse(lambda tx: tx.register.find(patient)))
     words = ask.ask("Patient: id, last four digits, name, birth date or record number", ask.required)
     return _one(desk, desk.rehearse(lambda tx: _search(tx, words)))
+
+
+def look_up(desk: Desk, patient: str | None) -> tuple[Identity, Patient]:
+    """Who is meant, and the facts as this clinic's rules see them; asks and raises as `find` does."""
+    return facts_of(desk, find(desk, patient))
+
+
+def facts_of(desk: Desk, patient_id: int) -> tuple[Identity, Patient]:
+    """One patient who has been found."""
+    needed = desk.app.clinic.practice.caps.consent_needed
+    with desk.app.storage.reading() as tx:
+        facts = tx.register.patient(patient_id, consent_needed=needed)
+        return tx.register.identities([patient_id])[patient_id], facts
 
 
 def _require_no_identity(patient: str) -> None:
@@ -70,6 +83,14 @@ def line(identity: Identity) -> str:
     """One patient on one line."""
     record = f", record {identity.record_number}" if identity.record_number else ""
     return f"{identity.short_id}  {identity.name}, born {identity.birth_date}{record}"
+
+
+def which_contact(patient: Patient, question: str) -> Contact:
+    """The one staff mean; asked only where there are several."""
+    if len(patient.contacts) == 1:
+        return patient.contacts[0]
+    labels = [f"{c.role}: {c.name}, {c.number or 'no number'}" for c in patient.contacts]
+    return patient.contacts[ask.choice(question, labels, 0)]
 
 
 def latest_procedure(patient: Patient) -> Procedure:

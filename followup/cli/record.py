@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from followup.cli.desk import Desk, pass_desk, print_json
-from followup.cli.find import PATIENT, find
+from followup.cli.find import PATIENT, facts_of, find
 from followup.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def _taken(desk: Desk, patient_id: int, to: str | None = None) -> Record:
 
 def _require_no_identity(desk: Desk, patient_id: int, file: Path) -> None:
     """The name of a file is seen by more people than its contents are, and stands in the trail."""
-    with desk.app.storage.reading() as tx:
-        who = tx.register.identities([patient_id])[patient_id]
+    who, _ = facts_of(desk, patient_id)
     parts = [part for part in who.name.casefold().split() if len(part) >= FEWEST_LETTERS]
     parts += [who.birth_date.isoformat(), *([who.record_number.casefold()] if who.record_number else [])]
     if any(part in file.name.casefold() for part in parts):

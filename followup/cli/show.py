@@ -8,7 +8,7 @@ import click
 
 from followup.cli import ask, screen
 from followup.cli.desk import AS_JSON, Desk, pass_desk, print_json
-from followup.cli.find import PATIENT, find, line
+from followup.cli.find import PATIENT, line, look_up
 
 if TYPE_CHECKING:
     from followup.care.people import Contact, Patient, Procedure
@@ -24,14 +24,11 @@ if TYPE_CHECKING:
 @pass_desk
 def show(desk: Desk, patient: str | None, *, as_json: bool, everything: bool) -> None:
     """One patient: who is written to, what was done, every message, open tasks."""
-    patient_id = find(desk, patient)
+    who, facts = look_up(desk, patient)
     with desk.app.storage.reading() as tx:
-        who = tx.register.identities([patient_id])[patient_id]
-        needed = desk.app.clinic.practice.caps.consent_needed
-        facts = tx.register.patient(patient_id, consent_needed=needed)
-        entries = tx.outbox.of_patients([patient_id]).get(patient_id, [])
-        tasks = tx.tasks.open_tasks(patient_id)
-        replies = tx.inbox.of_patient(patient_id)
+        entries = tx.outbox.of_patients([facts.id]).get(facts.id, [])
+        tasks = tx.tasks.open_tasks(facts.id)
+        replies = tx.inbox.of_patient(facts.id)
     if as_json:
         print_json(_json(who, facts, entries, [t.number for t in tasks]))
         return
@@ -54,7 +51,7 @@ def show(desk: Desk, patient: str | None, *, as_json: bool, everything: bool) ->
     screen.show(screen.timeline_table(facts, entries if everything else told(entries)))
     if tasks:
         screen.say()
-        screen.show(screen.tasks_table(tasks, {patient_id: who.short_id}, desk.app.clinic.practice.zone))
+        screen.show(screen.tasks_table(tasks, {facts.id: who.short_id}, desk.app.clinic.practice.zone))
 
 
 def _pain(patient: Patient, procedure: Procedure, replies: list[Reply]) -> str:

@@ -8,7 +8,7 @@ import click
 
 from followup.cli import ask, screen
 from followup.cli.desk import AS_JSON, Desk, pass_desk, print_json
-from followup.cli.find import PATIENT, find, line
+from followup.cli.find import PATIENT, facts_of, line, look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,9 +75,7 @@ def _show_one(desk: Desk, task: Task) -> None:
     screen.say(f"Task {task.number} ({task.level}{times}), opened {screen.when(task.opened_at, zone)}", "bold")
     screen.say(task.kind.sentence)
     if task.patient_id:
-        with desk.app.storage.reading() as tx:
-            who = tx.register.identities([task.patient_id])[task.patient_id]
-            patient = tx.register.patient(task.patient_id)
+        who, patient = facts_of(desk, task.patient_id)
         screen.say(line(who))
         for contact in patient.contacts:
             screen.say(f"{contact.role}: {contact.name}, {contact.number or 'no number'}, {contact.language}")
@@ -236,10 +234,7 @@ def answer(desk: Desk, patient: str | None, score: int | None, *, by_phone: bool
     from followup.worklist import Said
     from followup.worklist import answer as record
 
-    patient_id = find(desk, patient)
-    with desk.app.storage.reading() as tx:
-        facts = tx.register.patient(patient_id)
-        who = tx.register.identities([patient_id])[patient_id]
+    who, facts = look_up(desk, patient)
     screen.say(line(who), "bold")
     given = score if score is not None else ask.ask("Pain now, 0 (none) to 10 (worst)", ask.score)
     thresholds = _thresholds(desk)

@@ -8,7 +8,7 @@ import click
 
 from followup.cli import screen
 from followup.cli.desk import AS_JSON, Desk, pass_desk, print_json
-from followup.cli.find import PATIENT, find
+from followup.cli.find import PATIENT, look_up
 from followup.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -26,11 +26,9 @@ def why(desk: Desk, patient: str | None, step: str | None, *, as_json: bool) -> 
 
     STEP is a step of the care plan, as `followup show` names it; without it every message is explained.
     """
-    patient_id = find(desk, patient)
+    _, facts = look_up(desk, patient)
     with desk.app.storage.reading() as tx:
-        needed = desk.app.clinic.practice.caps.consent_needed
-        facts = tx.register.patient(patient_id, consent_needed=needed)
-        entries = [e for e in tx.outbox.of_patients([patient_id]).get(patient_id, []) if step in (None, e.step)]
+        entries = [e for e in tx.outbox.of_patients([facts.id]).get(facts.id, []) if step in (None, e.step)]
         tasks = {e.id: [t.number for t in tx.tasks.of_message(e.id) if t.closed_at is None] for e in entries}
     if not entries:
         raise NotFoundError(_no_step(step, desk, facts))
