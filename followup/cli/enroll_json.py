@@ -50,14 +50,15 @@ EXAMPLE = """\
   "home_since": "2026-10-30 15:00"
 }
 Needed: name, birth_date, plan, procedure_date, and mobile, landline or email.
-home is "yes" (with home_since, local time), "overnight" or "not yet" (the default)."""
+home is "yes" (with home_since, local time), "overnight" or "not yet" (the default).
+A consent that is left out was not asked; false is a no."""
 
 
 class ConsentJson(TomlTable):
-    """What was agreed to, and how it was said."""
+    """What was agreed to, and how it was said; what is left out was not asked."""
 
-    texts: StrictBool = False
-    emails: StrictBool = False
+    texts: StrictBool | None = None
+    emails: StrictBool | None = None
     method: str = Field(default="on the phone", min_length=1, max_length=32)
 
 
@@ -188,22 +189,18 @@ class _Reader:
             email,
             landline=mobile is None and landline is not None,
         )
-        return NewPerson(contact, self._consents(entered, texts=mobile is not None, mails=email is not None))
+        return NewPerson(contact, self._consents(entered))
 
     def _caregiver(self, where: str, entered: CaregiverJson) -> NewPerson:
         person = self._person(where, entered, Role.CAREGIVER)
         share = Consent(ConsentTo.SHARE, entered.share, entered.consent.method, self._wording(entered))
         return NewPerson(person.contact, (*person.consents, share))
 
-    def _consents(self, entered: PersonJson, *, texts: bool, mails: bool) -> tuple[Consent, ...]:
-        """A no is recorded where there is a channel; a yes where there is none is a fault, told by `enroll`."""
+    def _consents(self, entered: PersonJson) -> tuple[Consent, ...]:
+        """A no that nobody said is not recorded; a yes where there is no channel is a fault, told by `enroll`."""
         said, version = entered.consent, self._wording(entered)
-        found = []
-        if texts or said.texts:
-            found.append(Consent(ConsentTo.SMS, said.texts, said.method, version))
-        if mails or said.emails:
-            found.append(Consent(ConsentTo.EMAIL, said.emails, said.method, version))
-        return tuple(found)
+        asked = ((ConsentTo.SMS, said.texts), (ConsentTo.EMAIL, said.emails))
+        return tuple(Consent(about, given, said.method, version) for about, given in asked if given is not None)
 
     def _wording(self, entered: PersonJson) -> str:
         """The version of the script; empty where plan or language are wrong, which `enroll` tells."""

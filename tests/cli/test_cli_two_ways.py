@@ -99,6 +99,18 @@ def test_staff_write_back_and_close_the_conversation(flagged: SandboxClinic) -> 
     assert flagged.run("conversation", "close", patient).exit_code == 4
 
 
+def test_where_the_clinic_relies_on_the_exemption_staff_write_without_a_consent(
+    sandbox_clinic: SandboxClinic,
+) -> None:
+    sandbox_clinic.enroll(consent={})
+    patient = short_id(sandbox_clinic)
+    assert sandbox_clinic.run("text", patient, typed="Hello.\ny\n").exit_code == 4
+    config = sandbox_clinic.config.read_text()
+    sandbox_clinic.config.write_text(config.replace('# mode = "consent"', 'mode = "exemption"'))
+    said = sandbox_clinic.run("text", patient, typed="Hello.\ny\n")
+    assert said.exit_code == 0, said.output
+
+
 def test_nothing_is_sent_without_a_yes(flagged: SandboxClinic) -> None:
     before = len(flagged.twilio.messages)
     assert "Nothing was sent." in flagged.run("text", short_id(flagged), typed="Hello.\nn\n").stdout
