@@ -14,7 +14,8 @@ from followup.config import database
 from followup.config.configuration import Config
 from followup.config.hours import HoursTable, WindowTable, can_ask
 from followup.config.secret_files import Drawer, Secrets, read_keys
-from followup.config.sections import Mailbox, Settings, Smtp, numbers_of
+from followup.config.sections import Mailbox, Settings, Smtp
+from followup.config.values import numbers_of
 from followup.errors import ConfigError, Fault
 
 IMAPS_PORT, IMAP_PORT = 993, 143

@@ -5,138 +5,32 @@ Every setting, its meaning and its default also stands, for the clinic, in confi
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import date, datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-import phonenumbers
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from followup import addresses
 from followup.care.practice import Caps
 from followup.config import endpoints
 from followup.config.database import database_url
 from followup.config.hours import HoursTable, WindowTable
-from followup.config.zones import zone
-from followup.errors import InputError
+from followup.config.values import (
+    Address,
+    Country,
+    Day,
+    ImapFolder,
+    Line,
+    Number,
+    NumberAsTyped,
+    NumberOrAddress,
+    Quoted,
+    Zone,
+    sid,
+    whole,
+)
 from followup.toml_file import TomlTable
-
-_COUNTRY: ContextVar[str] = ContextVar("country", default="US")
-"""How a number without + is read, while one file is being read: a pydantic validator sees only its own field."""
 
 CEILINGS = {"consent": Caps(2, 6), "exemption": Caps(1, 3, consent_needed=False)}
 """Texts a day and in 7 days: with recorded consent; under the FCC's health-care exemption (MESSAGING.md §1)."""
-
-
-@contextmanager
-def numbers_of(country: str) -> Iterator[None]:
-    """Read numbers without + as numbers of that country."""
-    token = _COUNTRY.set(country if country in phonenumbers.SUPPORTED_REGIONS else "US")
-    try:
-        yield
-    finally:
-        _COUNTRY.reset(token)
-
-
-def _quoted(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError('must be text in quotes: "…"')  # noqa: TRY004  pydantic collects ValueErrors
-    return value
-
-
-def _line(value: object) -> str:
-    """One short line: it is read by patients, and must not be able to begin a second one."""
-    text = unicodedata.normalize("NFC", _quoted(value)).strip()
-    if not text or len(text) > 80:  # noqa: PLR2004  half of one SMS
-        raise ValueError("must be one line of 1 to 80 characters")
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Co", "Cs"} for c in text):
-        raise ValueError("holds a line break or an invisible character; type it anew")
-    return text
-
-
-def _number(value: object) -> str:
-    try:
-        return addresses.number(_quoted(value), _COUNTRY.get())
-    except InputError as error:
-        raise ValueError(str(error)) from error
-
-
-def _number_as_typed(value: object) -> str:
-    """Patients read it as the clinic writes it, and a phone must still be able to dial it."""
-    _number(value)
-    return _line(value)
-
-
-def _address(value: object) -> str:
-    try:
-        return addresses.address(_quoted(value))
-    except InputError as error:
-        raise ValueError(str(error)) from error
-
-
-def _number_or_address(value: object) -> str:
-    return _address(value) if "@" in _quoted(value) else _number(value)
-
-
-def _zone(value: object) -> ZoneInfo:
-    try:
-        return zone(_quoted(value))
-    except InputError as error:
-        raise ValueError(str(error)) from error
-
-
-def _country(value: object) -> str:
-    if _quoted(value) not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError('must be a country in two capital letters, for example "US"')
-    return _quoted(value)
-
-
-def _day(value: object) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        return date.fromisoformat(_quoted(value))
-    except ValueError as error:
-        raise ValueError("must be a date, year first: 2026-12-25") from error
-
-
-def _imap_folder(value: object) -> str:
-    """As IMAP lists it: beyond ASCII in a coding of its own (RFC 3501 §5.1.3), which the operator copies."""
-    text = _line(value)
-    if not text.isascii():
-        raise ValueError('must be the name as the mail server lists it, in plain letters, for example "INBOX"')
-    return text
-
-
-def _sid(prefix: str) -> BeforeValidator:
-    def check(value: object) -> str:
-        if re.fullmatch(rf"{prefix}[0-9a-f]{{32}}", _quoted(value)) is None:
-            raise ValueError(f"must be {prefix} and 32 digits or letters a to f, as the Twilio console shows it")
-        return _quoted(value)
-
-    return BeforeValidator(check)
-
-
-def _whole(low: int, high: int, unit: str = "") -> BeforeValidator:
-    def check(value: object) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError(f"must be a whole number {unit and f'of {unit} '}from {low} to {high}")
-        return value
-
-    return BeforeValidator(check)
-
-
-Line = Annotated[str, BeforeValidator(_line)]
-Number = Annotated[str, BeforeValidator(_number)]
-NumberAsTyped = Annotated[str, BeforeValidator(_number_as_typed)]
-Address = Annotated[str, BeforeValidator(_address)]
-NumberOrAddress = Annotated[str, BeforeValidator(_number_or_address)]
-Day = Annotated[date, BeforeValidator(_day)]
 
 
 class Staff(TomlTable):
@@ -157,8 +51,8 @@ class OnCall(TomlTable):
     """`[clinic.on_call]`: whom a page goes to, in order, and how often; all staff with a phone unless named."""
 
     people: tuple[Line, ...] | None = None
-    repeat_minutes: Annotated[int, _whole(3, 60, "minutes")] = 5
-    pages_each: Annotated[int, _whole(1, 20, "pages")] = 3
+    repeat_minutes: Annotated[int, whole(3, 60, "minutes")] = 5
+    pages_each: Annotated[int, whole(1, 20, "pages")] = 3
     carries_number: bool = False
 
 
@@ -170,8 +64,8 @@ class Clinic(TomlTable):
     name: Line
     phone: NumberAsTyped
     after_hours_phone: NumberAsTyped
-    zone: Annotated[ZoneInfo, BeforeValidator(_zone)]
-    country: Annotated[str, BeforeValidator(_country)] = "US"
+    zone: Zone
+    country: Country = "US"
     holidays: frozenset[Day] = frozenset()
     hours: HoursTable
     staff: tuple[Staff, ...] = Field(default=(), repr=False)
@@ -197,8 +91,8 @@ class CapsTable(TomlTable):
     """`[caps]`: the most texts one number gets; a clinic may go below what its mode allows, never above."""
 
     mode: Literal["consent", "exemption"] = "consent"
-    per_day: Annotated[int, _whole(1, 2, "texts")] | None = None
-    per_7_days: Annotated[int, _whole(1, 6, "texts")] | None = None
+    per_day: Annotated[int, whole(1, 2, "texts")] | None = None
+    per_7_days: Annotated[int, whole(1, 6, "texts")] | None = None
 
     @field_validator("per_day", "per_7_days")
     @classmethod
@@ -218,10 +112,10 @@ class CapsTable(TomlTable):
 class Twilio(TomlTable):
     """`[twilio]`: the account, and either a number of ours or a Messaging Service; never both."""
 
-    account_sid: Annotated[str, _sid("AC")]
-    api_key: Annotated[str, _sid("SK")] | None = None
+    account_sid: Annotated[str, sid("AC")]
+    api_key: Annotated[str, sid("SK")] | None = None
     sender_number: Number | None = None
-    messaging_service: Annotated[str, _sid("MG")] | None = Field(default=None, validate_default=True)
+    messaging_service: Annotated[str, sid("MG")] | None = Field(default=None, validate_default=True)
     base_url: str = "https://api.twilio.com"
     carrier_confirms_stop: bool = True
 
@@ -241,7 +135,7 @@ class Smtp(TomlTable):
     """`[smtp]`: the mail server, and what patients see as the sender; load_config fills in what is left out."""
 
     host: str
-    port: Annotated[int, _whole(1, 65535)] = 587
+    port: Annotated[int, whole(1, 65535)] = 587
     security: Literal["starttls", "tls", "plain"] = "starttls"
     username: Line | None = None
     ca_file: str | None = None
@@ -265,10 +159,10 @@ class Mailbox(TomlTable):
 
     maildir: str | None = None
     host: str | None = Field(default=None, validate_default=True)
-    port: Annotated[int, _whole(1, 65535)] | None = None
+    port: Annotated[int, whole(1, 65535)] | None = None
     security: Literal["tls", "starttls", "plain"] = "tls"
     username: Line | None = Field(default=None, validate_default=True)
-    folder: Annotated[str, BeforeValidator(_imap_folder)] = "INBOX"
+    folder: ImapFolder = "INBOX"
     ca_file: str | None = None
 
     @field_validator("host")
@@ -306,7 +200,7 @@ class Mailbox(TomlTable):
 class Database(TomlTable):
     """`[database]`: where everything is kept."""
 
-    url: Annotated[str, BeforeValidator(_quoted)] = "sqlite:///followup.db"
+    url: Quoted = "sqlite:///followup.db"
 
     _known = field_validator("url")(database_url)
 
@@ -320,9 +214,9 @@ class Messages(TomlTable):
 class Daemon(TomlTable):
     """`[daemon]`: how `followup run` works."""
 
-    tick_seconds: Annotated[int, _whole(5, 60, "seconds")] = 15
-    poll_seconds: Annotated[int, _whole(5, 300, "seconds")] = 20
-    in_flight: Annotated[int, _whole(1, 256, "messages")] = 64
+    tick_seconds: Annotated[int, whole(5, 60, "seconds")] = 15
+    poll_seconds: Annotated[int, whole(5, 300, "seconds")] = 20
+    in_flight: Annotated[int, whole(1, 256, "messages")] = 64
     ping_url: str | None = Field(default=None, repr=False)
 
     @field_validator("ping_url")
@@ -340,8 +234,8 @@ class Trial(TomlTable):
 class Pain(TomlTable):
     """`[pain]`: which answers are urgent, on the scale from 0 to 10 (CARE.md §4; a clinic signs it off)."""
 
-    urgent_score: Annotated[int, _whole(1, 10)] = 7
-    urgent_rise: Annotated[int, _whole(1, 10)] = 2
+    urgent_score: Annotated[int, whole(1, 10)] = 7
+    urgent_rise: Annotated[int, whole(1, 10)] = 2
 
 
 class Settings(TomlTable):
