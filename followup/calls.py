@@ -22,8 +22,8 @@ from followup.messages import MessageLibrary
 from followup.prepare import speaking
 from followup.replan import Clinic
 from followup.storage import Transaction
+from followup.storage.directory import Identity
 from followup.storage.outbox_rows import Entry
-from followup.storage.register import Identity
 from followup.storage.tasks import Task
 
 CALLED_FOR = (
@@ -137,7 +137,7 @@ def sheet(tx: Transaction, clinic: Clinic, library: MessageLibrary, now: datetim
     by_patient = _by_patient(tasks)
     patients = tx.register.patients(by_patient, consent_needed=clinic.practice.caps.consent_needed)
     called = {key: found for key, found in by_patient.items() if _is_called(found, patients[key])}
-    known, entries = tx.register.identities(called), tx.outbox.of_patients(called)
+    known, entries = tx.directory.identities(called), tx.outbox.of_patients(called)
     made = [
         _call(known[key], patients[key], found, _Saying(clinic, library, patients[key], entries.get(key, []), now))
         for key, found in called.items()

@@ -50,7 +50,7 @@ def stop(
     """
     tx.agreements.suppress(address.channel, address.value, source, now)
     withdrawn = Consent(ABOUT[address.channel], given=False, method=source, wording="")
-    for patient_id, contact_id in tx.register.contacts_at(address.channel, address.value):
+    for patient_id, contact_id in tx.directory.contacts_at(address.channel, address.value):
         tx.agreements.record(contact_id, [withdrawn], now, by)
         detail = f"contact={contact_id} channel={address.channel} source={source}"
         tx.audit.write(now, by, "opt out", patient_id=patient_id, detail=detail)
@@ -60,7 +60,7 @@ def stop(
 def ask_again(tx: Transaction, address: Address, now: datetime, by: str) -> bool:
     """START was texted: the opt-out stands, and staff ask for a new consent; False where there is none."""
     pending = tx.agreements.set_pending(address.channel, address.value, now)
-    for patient_id, contact_id in tx.register.contacts_at(address.channel, address.value):
+    for patient_id, contact_id in tx.directory.contacts_at(address.channel, address.value):
         detail = f"contact={contact_id} channel={address.channel}"
         tx.audit.write(now, by, "opt in asked for", patient_id=patient_id, detail=detail)
     return pending
@@ -90,7 +90,7 @@ def _replan_all(
 ) -> list[Replanned]:
     """What is wrong with one patient's rows must not undo the stop: theirs are planned by the next round."""
     planned = []
-    for patient_id in tx.register.by_address(channel, address):
+    for patient_id in tx.directory.by_address(channel, address):
         try:
             with tx.savepoint():
                 planned.append(replan(tx, clinic, patient_id, now, by))

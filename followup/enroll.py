@@ -16,7 +16,8 @@ from followup.errors import InputError, RefusedError
 from followup.replan import Clinic, Replanned, replan
 from followup.storage import Transaction
 from followup.storage.agreements import Consent
-from followup.storage.register import NewContact, same_name
+from followup.storage.directory import same_name
+from followup.storage.register import NewContact
 
 FURTHEST_AHEAD = timedelta(days=180)
 """A procedure is not booked further ahead: a later date is taken for a slip of the hand."""
@@ -168,7 +169,7 @@ def _same_person(tx: Transaction, entered: Enrollment) -> int | None:
     """The patient entered before; a record number that belongs to somebody else is a slip of the hand."""
     if entered.birth_date is None:
         return None
-    found = tx.register.same_person(entered.name, entered.birth_date, entered.record_number)
+    found = tx.directory.same_person(entered.name, entered.birth_date, entered.record_number)
     if found is not None:
         _require_same(tx, found, entered)
     return found
@@ -176,7 +177,7 @@ def _same_person(tx: Transaction, entered: Enrollment) -> int | None:
 
 def _require_same(tx: Transaction, found: int, entered: Enrollment) -> None:
     """Raises InputError where what was entered is not what is on record: the wrong chart, or news for `change`."""
-    who = tx.register.identities([found])[found]
+    who = tx.directory.identities([found])[found]
     if who.birth_date != entered.birth_date:
         raise InputError("record number: it belongs to a patient with another birth date")
     if same_name(who.name) != same_name(entered.name):

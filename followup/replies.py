@@ -238,7 +238,7 @@ class Listener:
     def _keep_the_worst_off(self, tx: Transaction, reply: Reply, now: datetime) -> None:
         """What must not be lost with the rest: written down bare, and planned by the next round."""
         meanings = interpret(reply.words, self.answering.library.vocabulary(None), None).meanings
-        patients = tx.register.by_address(reply.channel, reply.address)
+        patients = tx.directory.by_address(reply.channel, reply.address)
         if Meaning.OPT_OUT in meanings and reply.channel in ABOUT:
             tx.agreements.suppress(reply.channel, reply.address, "reply", now)
         for patient_id in patients:

@@ -156,7 +156,7 @@ def taken_from_a_phone(
     person = staff.by_number(reply.address) if reply.channel is ChannelName.SMS else None
     if person is None:
         return False
-    is_contact = bool(tx.register.contacts_at(reply.channel, reply.address))
+    is_contact = bool(tx.directory.contacts_at(reply.channel, reply.address))
     found = _TAKES.fullmatch(reply.words)
     if found is None or (is_contact and not found[1]):
         if not is_contact:

@@ -52,7 +52,7 @@ def writers(tx: Transaction, reply: Reply, mail_domain: str, *, alarming: bool =
     Of those who share a number it is the one who was asked there, or whose mail it answers, if it is one alone;
     but what is `alarming` may be about any of them.
     """
-    places = tx.register.contacts_at(reply.channel, reply.address)
+    places = tx.directory.contacts_at(reply.channel, reply.address)
     if not places:
         return [Writer()]
     patients = tx.register.patients({patient for patient, _ in places})

@@ -37,7 +37,7 @@ def backlog(desk: Desk, *, letting_go: bool, yes: bool, as_json: bool) -> None:
 
     with desk.app.storage.reading() as tx:
         found = stock(tx)
-        known = tx.register.identities({e.patient_id for e in (*found.held, *found.in_turn) if e.patient_id})
+        known = tx.directory.identities({e.patient_id for e in (*found.held, *found.in_turn) if e.patient_id})
     short = {patient: who.short_id for patient, who in known.items()}
     if as_json:
         print_json(_told(found, short))

@@ -67,7 +67,7 @@ def list_(desk: Desk) -> None:
     zone = desk.app.clinic.practice.zone
     with desk.app.storage.reading() as tx:
         found = tx.register.conversations()
-        known = tx.register.identities([patient for patient, _, _ in found])
+        known = tx.directory.identities([patient for patient, _, _ in found])
     if not found:
         screen.say("No conversation is open.")
     for patient, since, by in found:

@@ -68,7 +68,7 @@ def _by_prompts(desk: Desk) -> None:
         return
     done = desk.carry_out(lambda tx: _enroll(desk, tx, entered))
     with desk.app.storage.reading() as tx:
-        who = tx.register.identities([done.patient_id])[done.patient_id]
+        who = tx.directory.identities([done.patient_id])[done.patient_id]
     screen.say(f"Enrolled. The patient's id is {who.short_id}.", "bold green")
     _tell_of_first(desk, done)
     _ask_about_welcome(desk, done)
@@ -146,7 +146,7 @@ def _ask_everything(desk: Desk) -> Enrollment:
     name = ask.ask("Patient's name", person_name)
     born = ask.ask("Birth date (1948-03-07 or 3/7/1948)", lambda typed: ask.day(typed, today))
     record = ask.maybe("Record number", str)
-    known = desk.rehearse(lambda tx: tx.register.same_person(name, born, record))
+    known = desk.rehearse(lambda tx: tx.directory.same_person(name, born, record))
     if known is not None and not _is_the_same(desk, known, name):
         raise click.Abort
     plan = _ask_plan(desk)
@@ -160,10 +160,10 @@ def _ask_everything(desk: Desk) -> Enrollment:
 def _is_the_same(desk: Desk, known: int, name: str) -> bool:
     """Enter says yes only where the name is the one on record: a slip in a record number must not."""
     from followup.cli.find import line
-    from followup.storage.register import same_name
+    from followup.storage.directory import same_name
 
     with desk.app.storage.reading() as tx:
-        who = tx.register.identities([known])[known]
+        who = tx.directory.identities([known])[known]
     screen.say(f"Enrolled already: {line(who)}", "yellow")
     sure = same_name(who.name) == same_name(name)
     return ask.yes("Is it this patient? Add a procedure?", default=True if sure else None)

@@ -223,7 +223,7 @@ class _Reader:
 def told(desk: Desk, done: Enrolled) -> dict[str, Any]:
     """What came of it, for a program."""
     with desk.app.storage.reading() as tx:
-        who = tx.register.identities([done.patient_id])[done.patient_id]
+        who = tx.directory.identities([done.patient_id])[done.patient_id]
         entries = tx.outbox.of_patients([done.patient_id]).get(done.patient_id, [])
     from followup.cli.show import message_json
 

@@ -110,7 +110,7 @@ def _database(app: App) -> Generator[Finding, None, bool]:
         app.storage.require_schema()
         with app.storage.reading() as tx:
             whole = health.sound(tx.connection)
-            tx.register.identities(tx.register.all_ids()[:1])
+            tx.directory.identities(tx.register.all_ids()[:1])
     except StorageError as error:
         yield fault("database", str(error), StorageError.exit_code)
         return False

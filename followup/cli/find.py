@@ -13,7 +13,7 @@ from followup.errors import InputError, NotFoundError
 if TYPE_CHECKING:
     from followup.care.people import Contact, Patient, Procedure
     from followup.storage import Transaction
-    from followup.storage.register import Identity
+    from followup.storage.directory import Identity
 
 PATIENT = click.argument("patient", required=False, metavar="[PATIENT]")
 """A short id or the last four digits of a number; left out, it is asked for."""
@@ -26,7 +26,7 @@ def find(desk: Desk, patient: str | None) -> int:
     """The id of the patient meant; asks where it is not clear. Raises NotFoundError, InputError."""
     if patient is not None:
         _require_no_identity(patient)
-        return _one(desk, desk.rehearse(lambda tx: tx.register.find(patient)))
+        return _one(desk, desk.rehearse(lambda tx: tx.directory.find(patient)))
     words = ask.ask("Patient: id, last four digits, name, birth date or record number", ask.required)
     return _one(desk, desk.rehearse(lambda tx: _search(tx, words)))
 
@@ -41,7 +41,7 @@ def facts_of(desk: Desk, patient_id: int) -> tuple[Identity, Patient]:
     needed = desk.app.clinic.practice.caps.consent_needed
     with desk.app.storage.reading() as tx:
         facts = tx.register.patient(patient_id, consent_needed=needed)
-        return tx.register.identities([patient_id])[patient_id], facts
+        return tx.directory.identities([patient_id])[patient_id], facts
 
 
 def _require_no_identity(patient: str) -> None:
@@ -56,8 +56,8 @@ def _require_no_identity(patient: str) -> None:
 
 
 def _search(tx: Transaction, words: str) -> list[int]:
-    found = tx.register.find(words) or tx.register.find(_as_date(words))
-    return found or tx.register.find_by_name(words)
+    found = tx.directory.find(words) or tx.directory.find(_as_date(words))
+    return found or tx.directory.find_by_name(words)
 
 
 def _as_date(words: str) -> str:
@@ -74,7 +74,7 @@ def _one(desk: Desk, found: list[int]) -> int:
         raise NotFoundError("no patient was found; leave the id out to search by name or birth date")
     if len(found) == 1:
         return found[0]
-    identities = desk.rehearse(lambda tx: tx.register.identities(found))
+    identities = desk.rehearse(lambda tx: tx.directory.identities(found))
     options = [line(identities[patient_id]) for patient_id in found]
     return found[ask.choice("Which one?", options)]
 

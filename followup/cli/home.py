@@ -26,7 +26,7 @@ def home(desk: Desk, *, as_json: bool) -> None:
 
     with desk.app.storage.reading() as tx:
         leaving = evening_list(tx, desk.app.clinic, desk.now)
-        names = tx.register.identities({one.patient.id for one in leaving})
+        names = tx.directory.identities({one.patient.id for one in leaving})
     if as_json:
         print_json([_json(one, names[one.patient.id].short_id) for one in leaving])
         return

@@ -12,9 +12,9 @@ from followup.cli.find import PATIENT, line, look_up
 
 if TYPE_CHECKING:
     from followup.care.people import Contact, Patient, Procedure
+    from followup.storage.directory import Identity
     from followup.storage.inbox import Reply
     from followup.storage.outbox_rows import Entry
-    from followup.storage.register import Identity
 
 
 @click.command()
@@ -122,8 +122,8 @@ def patients(desk: Desk, *, as_json: bool, search: bool) -> None:
         ids = tx.register.all_ids()
         if search:
             words = ask.ask("Name, birth date or record number", ask.required)
-            ids = tx.register.find(words) or tx.register.find_by_name(words)
-        identities = tx.register.identities(ids)
+            ids = tx.directory.find(words) or tx.directory.find_by_name(words)
+        identities = tx.directory.identities(ids)
     if as_json:
         print_json([_identity_json(who) for who in identities.values()])
         return

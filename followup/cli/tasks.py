@@ -53,7 +53,7 @@ def _list(desk: Desk, number: int | None, *, as_json: bool) -> None:
     zone = desk.app.clinic.practice.zone
     with desk.app.storage.reading() as tx:
         found = [tx.tasks.get(number)] if number is not None else tx.tasks.open_tasks()
-        known = tx.register.identities({t.patient_id for t in found if t.patient_id})
+        known = tx.directory.identities({t.patient_id for t in found if t.patient_id})
     if as_json:
         print_json([_json(t, known[t.patient_id].short_id if t.patient_id else None) for t in found])
         return
@@ -129,7 +129,7 @@ def _plain(value: object) -> str:
 def _listed(desk: Desk, detail: Mapping[str, Any]) -> list[str]:
     """The patients a task of the whole practice is about."""
     with desk.app.storage.reading() as tx:
-        known = tx.register.identities(detail.get("patients", []))
+        known = tx.directory.identities(detail.get("patients", []))
     missed = detail.get("missed", {})
     return [": ".join([line(who), *missed.get(str(patient), [])]) for patient, who in known.items()]
 

@@ -17,6 +17,7 @@ from followup.storage.audit import Audit
 from followup.storage.backlog import Backlog
 from followup.storage.breakers import Breakers
 from followup.storage.chain import Chain
+from followup.storage.directory import Directory
 from followup.storage.doubts import Doubts
 from followup.storage.engine import create_private_file, open_engine, sqlite_path
 from followup.storage.faults import translated
@@ -42,6 +43,10 @@ class Transaction:
     @cached_property
     def register(self) -> Register:
         return Register(self.connection, self.sealer)
+
+    @cached_property
+    def directory(self) -> Directory:
+        return Directory(self.connection, self.sealer)
 
     @cached_property
     def agreements(self) -> Agreements:

@@ -1,4 +1,4 @@
-"""Patients, contacts, consents and procedures: facts as the rules see them, identity only on request."""
+"""Patients, contacts and procedures: written down, and given as the rules see them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, insert, select, update
 
 from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
 from followup.errors import NotFoundError, StorageError
 from followup.storage import tables as t
 from followup.storage.agreements import Agreements, Bars
+from followup.storage.directory import person
 from followup.storage.ids import new_id, new_short_id
 from followup.storage.seal import Place, Sealer
 
@@ -29,24 +30,7 @@ _PATIENTS = select(t.patients).where(t.patients.c.id.in_(_IDS)).order_by(t.patie
 _CONTACTS = select(t.contacts).where(t.contacts.c.patient_id.in_(_IDS)).order_by(t.contacts.c.id)
 _PROCEDURES = select(t.procedures).where(t.procedures.c.patient_id.in_(_IDS)).order_by(t.procedures.c.id)
 _OF_SHORT_ID = select(t.patients.c.id).where(t.patients.c.short_id == bindparam("short_id"))
-_OF_RECORD = (
-    select(t.patients.c.id).where(t.patients.c.record_index == bindparam("index")).order_by(t.patients.c.id)
-)
-_OF_PERSON = (
-    select(t.patients.c.id).where(t.patients.c.person_index == bindparam("index")).order_by(t.patients.c.id)
-)
 _LOCK = select(t.patients.c.id).where(t.patients.c.id == bindparam("id")).with_for_update()
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a patient is: for the screens of staff, never for a rule, a log or an error."""
-
-    patient_id: int
-    short_id: str
-    name: str = field(repr=False)
-    birth_date: date = field(repr=False)
-    record_number: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,69 +109,6 @@ class Register:
             bars.of(row),
         )
 
-    # Identity
-
-    def identities(self, ids: Collection[int]) -> dict[int, Identity]:
-        """Names and birth dates, for a screen."""
-        return {row.id: self._identity(row) for row in self._rows(_PATIENTS, ids)}
-
-    def _identity(self, row: Row[Any]) -> Identity:
-        birth = date.fromisoformat(self._open("patients", "birth_date", row))
-        name, record = self._open("patients", "name", row), self._open_if("patients", "record_number", row)
-        return Identity(row.id, row.short_id, name, birth, record)
-
-    def find(self, words: str) -> list[int]:
-        """Patients by short id, record number, birth date (YYYY-MM-DD) or the last four digits of a number.
-
-        Nothing is found by a part of a name here: names are sealed, see `find_by_name`.
-        """
-        index = self._sealer.index
-        by_contact = select(t.contacts.c.patient_id).where(
-            or_(
-                t.contacts.c.last_four_index == index("last_four", words),
-                t.contacts.c.number_index == index("number", words),
-            )
-        )
-        query = select(t.patients.c.id).where(
-            or_(
-                t.patients.c.short_id == words.upper(),
-                t.patients.c.record_index == index("record", words),
-                t.patients.c.birth_index == index("birth", words),
-                t.patients.c.id.in_(by_contact),
-            )
-        )
-        return list(self._connection.scalars(query.order_by(t.patients.c.id)))
-
-    def find_by_name(self, part: str) -> list[int]:
-        """Patients whose name contains `part`, whatever its case; every name is opened for it."""
-        wanted = part.casefold()
-        rows = self._connection.execute(select(t.patients.c.id, t.patients.c.name).order_by(t.patients.c.id))
-        return [row.id for row in rows if wanted in self._open("patients", "name", row).casefold()]
-
-    def same_person(self, name: str, birth_date: date, record_number: str | None) -> int | None:
-        """A patient enrolled before: by record number, or by name and birth date."""
-        if record_number:
-            found = self._by(_OF_RECORD, "record", record_number)
-            if found:
-                return found[0]
-        namesakes = self._by(_OF_PERSON, "person", _person(name, birth_date))
-        known = self.identities(namesakes)
-        return next((n for n in namesakes if not (known[n].record_number and record_number)), None)
-
-    def _by(self, query: Select[tuple[int]], kind: str, value: str) -> list[int]:
-        return list(self._connection.scalars(query, {"index": self._sealer.index(kind, value)}))
-
-    def by_address(self, channel: ChannelName, address: str) -> list[int]:
-        """Every patient who can be reached there: couples and daughters share."""
-        return sorted({patient for patient, _ in self.contacts_at(channel, address)})
-
-    def contacts_at(self, channel: ChannelName, address: str) -> list[tuple[int, int]]:
-        """Everybody who can be reached there: patient and contact."""
-        column = t.contacts.c.email_index if channel is ChannelName.EMAIL else t.contacts.c.number_index
-        index = Agreements(self._connection, self._sealer).index_of(channel, address)
-        query = select(t.contacts.c.patient_id, t.contacts.c.id).where(column == index).order_by(t.contacts.c.id)
-        return [(row.patient_id, row.id) for row in self._connection.execute(query)]
-
     def conversations(self) -> list[tuple[int, datetime, str]]:
         """The patients with whom staff are texting: since when, and who began."""
         p = t.patients.c
@@ -210,7 +131,7 @@ class Register:
             "record_index": self._index("record", record_number),
             "birth_date": self._seal("patients", "birth_date", row, birth),
             "birth_index": self._index("birth", birth),
-            "person_index": self._index("person", _person(name, birth_date)),
+            "person_index": self._index("person", person(name, birth_date)),
             "created_at": now,
         }
         self._connection.execute(insert(t.patients), values)
@@ -325,16 +246,6 @@ def _by_patient(rows: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
     for row in rows:
         groups[row.patient_id].append(row)
     return groups
-
-
-def _person(name: str, birth_date: date) -> str:
-    """One person's name, however it is spaced and capitalised, and birth date."""
-    return f"{same_name(name)} {birth_date.isoformat()}"
-
-
-def same_name(name: str) -> str:
-    """A name as it is compared: however it is spaced and capitalised."""
-    return " ".join(name.casefold().split())
 
 
 def _procedure(row: Row[Any]) -> Procedure:

@@ -253,7 +253,7 @@ def patient_id(app: App, who: str) -> int:
         return next(
             patient
             for patient in {e.patient_id for e in messages(app) if e.patient_id}
-            if tx.register.identities([patient])[patient].name == who
+            if tx.directory.identities([patient])[patient].name == who
         )
 
 

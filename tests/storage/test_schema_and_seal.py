@@ -104,7 +104,7 @@ def test_values_swapped_between_two_patients_do_not_open(storage: Storage, datab
     with outsider(database_url) as execute:
         execute(f"UPDATE patients SET name = (SELECT name FROM patients WHERE id = {two}) WHERE id = {one}")  # noqa: S608  a test's own values
     with storage.reading() as tx, pytest.raises(StorageError, match="tampered") as refused:
-        tx.register.identities([one])
+        tx.directory.identities([one])
     assert "Other" not in str(refused.value)
 
 
@@ -119,12 +119,12 @@ def test_a_new_key_seals_new_values_and_the_old_one_still_opens_old_ones(databas
         old = tx.register.add_patient(NAME, date(1944, 5, 6), "A-1", NOW)
     rotated = Sealer("k2", KEYS | {"k2": bytes(range(32))}, INDEX_KEY)
     with closing(Storage(database_url, rotated)) as storage, storage.transaction() as tx:
-        assert tx.register.identities([old])[old].name == NAME
+        assert tx.directory.identities([old])[old].name == NAME
         new = tx.register.add_patient("Otto Other", date(1950, 1, 1), "A-2", NOW)
     with closing(Storage(database_url, SEALER)) as storage, storage.reading() as tx:
         with pytest.raises(StorageError, match=r"'k2'.* is not configured"):
-            tx.register.identities([new])
-        assert tx.register.find("A-1") == [old]
+            tx.directory.identities([new])
+        assert tx.directory.find("A-1") == [old]
 
 
 def test_the_wrong_key_opens_nothing(database_url: str) -> None:
@@ -132,7 +132,7 @@ def test_the_wrong_key_opens_nothing(database_url: str) -> None:
         patient = tx.register.add_patient(NAME, date(1944, 5, 6), "A-1", NOW)
     wrong = Sealer("k1", {"k1": bytes(32)}, INDEX_KEY)
     with closing(Storage(database_url, wrong)) as storage, storage.reading() as tx, pytest.raises(StorageError):
-        tx.register.identities([patient])
+        tx.directory.identities([patient])
 
 
 def test_couples_share_a_phone_and_both_are_found_by_it(storage: Storage) -> None:
@@ -140,10 +140,10 @@ def test_couples_share_a_phone_and_both_are_found_by_it(storage: Storage) -> Non
         couple = [tx.register.add_patient(name, date(1944, 5, 6), None, NOW) for name in ("Ruth", "Henry")]
         for patient in couple:
             tx.register.add_contact(patient, RUTH, NOW)
-        assert tx.register.find(NUMBER[-4:]) == couple
-        assert tx.register.find(NUMBER) == couple
-        assert tx.register.find("1944-05-06") == couple
-        assert tx.register.find("9999") == []
+        assert tx.directory.find(NUMBER[-4:]) == couple
+        assert tx.directory.find(NUMBER) == couple
+        assert tx.directory.find("1944-05-06") == couple
+        assert tx.directory.find("9999") == []
 
 
 def test_nothing_of_a_person_or_a_text_stands_readable_in_the_database(either_world: World) -> None:

@@ -279,7 +279,7 @@ def test_nobody_else_stands_in_the_record(world: World) -> None:
         now = world.clock.utc()
         lists = {"patients": [ruth, otto], "missed": {str(ruth): ["activity by sms"], str(otto): ["day-1 by sms"]}}
         tx.tasks.open(new_task(TaskKind.OUTAGE, now, world.clinic.practice.staffed, **lists, pages=3), now)
-        names = tx.register.identities([otto])[otto]
+        names = tx.directory.identities([otto])[otto]
     found = record_of(world, ruth)
     (outage,) = [task for task in found.tasks if task.kind is TaskKind.OUTAGE]
     assert outage.detail == {"listed": True, "missed": ["activity by sms"]}
