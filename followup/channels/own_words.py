@@ -92,7 +92,12 @@ def _attribution(lines: Sequence[str], at: int) -> int:
         if len(joined) > _LONGEST:
             return 0
         if _ATTRIBUTION.fullmatch(joined) or _NAMES_AN_ADDRESS.fullmatch(joined):
-            return count
+            # The writer's own line may begin with "on" as well: the attribution is the shortest that ends here.
+            return (
+                0
+                if any(_attribution(lines[: at + count], later) for later in range(at + 1, at + count))
+                else count
+            )
     return 0
 
 

@@ -224,6 +224,12 @@ PLAIN_LINES = st.lists(
 )
 
 
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_a_first_word_that_looks_like_an_attribution_is_not_taken_for_one(between: str) -> None:
+    history = "On Mon, 2 Nov 2026, The Clinic <clinic@clinic.example> wrote:\n> How is your pain?"
+    assert own_words(f"On day 2 I fell.\n{between}{history}") == "On day 2 I fell."
+
+
 @given(PLAIN_LINES, PLAIN_LINES)
 def test_what_stands_above_a_quote_is_kept_whole_and_nothing_of_the_quote(
     own: list[str], quoted: list[str]
