@@ -6,14 +6,11 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal
 
 from followup.care.message import Message
+from followup.channels import mail_writing as writing
 from followup.channels.wire import is_loopback
 from followup.errors import ConfigError, Fault, Rejected
 
@@ -117,7 +114,7 @@ class MailServer:
             ),
             (is_address(self.sender_address, ascii_only=True), "sender_address", "it is no mail address"),
             (is_writable(self.sender_name), "sender_name", "it holds a character that cannot be written"),
-            (not self.reply_to or is_address(self.reply_to), "reply_to", "it is no mail address"),
+            (not self.reply_to or is_address(self.reply_to, ascii_only=True), "reply_to", "it is no mail address"),
             (
                 is_address(self.unsubscribe_address, ascii_only=True),
                 "unsubscribe_address",
@@ -172,26 +169,19 @@ def build(message: Message, server: MailServer, now: datetime) -> bytes:
 
 
 def _written(message: Message, server: MailServer, now: datetime) -> bytes:
-    policy = SMTP.clone(utf8=not message.to.isascii())
-    mail = EmailMessage(policy)
-    mail["From"] = _address(server.sender_address, server.sender_name)
-    mail["To"] = _address(message.to)
-    mail["Subject"] = message.text.subject
-    mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = message_id(message, server)
-    if server.reply_to:
-        mail["Reply-To"] = _address(server.reply_to)
-    # RFC 3834: no vacation notice answers a mail that says this; the Exchange header says it to Outlook.
-    mail["Auto-Submitted"] = "auto-replied" if message.answers else "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
-    mail["List-Unsubscribe"] = f"<mailto:{server.unsubscribe_address}?subject=unsubscribe>"
-    # Quoted-printable keeps every line short and every control character harmless, in any language.
-    mail.set_content(message.text.plain, cte="quoted-printable")
-    if message.text.html:
-        mail.add_alternative(message.text.html, subtype="html", cte="quoted-printable")
-    return mail.as_bytes()
-
-
-def _address(address: str, name: str = "") -> Address:
-    local, _, domain = address.rpartition("@")
-    return Address(name, local, domain)
+    utf8 = not message.to.isascii()
+    return b"".join(
+        [
+            writing.address_field("From", server.sender_address, server.sender_name, utf8=utf8),
+            writing.address_field("To", message.to, utf8=utf8),
+            writing.field("Subject", message.text.subject, utf8=utf8),
+            writing.field("Date", writing.moment(now)),
+            writing.field("Message-ID", message_id(message, server)),
+            writing.address_field("Reply-To", server.reply_to, utf8=utf8) if server.reply_to else b"",
+            # RFC 3834: no vacation notice answers a mail that says this; the Exchange header says it to Outlook.
+            writing.field("Auto-Submitted", "auto-replied" if message.answers else "auto-generated"),
+            writing.field("X-Auto-Response-Suppress", "OOF, AutoReply"),
+            writing.field("List-Unsubscribe", f"<mailto:{server.unsubscribe_address}?subject=unsubscribe>"),
+            writing.body(message.text.plain, message.text.html, message.mail_id),
+        ]
+    )
