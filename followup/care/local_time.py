@@ -58,18 +58,20 @@ def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     return after.replace(microsecond=0)
 
 
-def _jumps(day: date, zone: ZoneInfo) -> list[datetime]:
+@lru_cache(maxsize=4096)
+def _jumps(day: date, zone: ZoneInfo) -> tuple[datetime, ...]:
     """The moments of `day` at which the clocks jump: none, or one."""
     start, end = instant(day, time.min, zone), instant(day + timedelta(days=1), time.min, zone)
     same = start.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset()
-    return [] if same else [_jump(start, end, zone)]
+    return () if same else (_jump(start, end, zone),)
 
 
-def _showings(day: date, wall: time, zone: ZoneInfo) -> list[datetime]:
+@lru_cache(maxsize=4096)
+def _showings(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, ...]:
     """When clocks show `wall` on `day`: twice, on a night they go back."""
     first = instant(day, wall, zone)
     again = datetime.combine(day, wall).replace(tzinfo=zone, fold=1).astimezone(UTC)
-    return [first, again] if again > first else [first]
+    return (first, again) if again > first else (first,)
 
 
 def _days_from(day: date, count: int = LONGEST_SEARCH) -> Iterator[date]:

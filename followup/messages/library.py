@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Self
 
 from followup.care.message import Text
-from followup.care.people import Role
+from followup.care.people import ChannelName, Role
 from followup.care.plan import CarePlan
 from followup.care.practice import Practice
 from followup.care.reply import Vocabulary
@@ -56,6 +56,24 @@ from followup.messages.writing import (
     write_shared,
 )
 
+MOST_TEXTS = 4096
+"""Kept at once: a wave tells many the same."""
+
+_OfStep = tuple[str, str, str, Role, ChannelName]
+
+
+def _of_step(speaking: Speaking) -> _OfStep:
+    """What a message is made of, whoever reads it."""
+    return speaking.plan, speaking.step, speaking.language, speaking.role, speaking.channel
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What a message is made of, whoever reads it: the version of its texts, the restrictions they name."""
+
+    version: str
+    restrictions: frozenset[str]
+
 
 class MessageLibrary:
     """What may be said, in the clinic's own signed words.
@@ -68,6 +86,9 @@ class MessageLibrary:
         self._contents = contents
         self._clinic = clinic
         self._approvals = approvals
+        self._chosen: dict[tuple[str, str, str], Chosen] = {}
+        self._makings: dict[_OfStep, _Making] = {}
+        self._texts: dict[tuple[object, ...], Text] = {}
         self._vocabularies: dict[str | None, Vocabulary] = {}
 
     @classmethod
@@ -108,19 +129,37 @@ class MessageLibrary:
 
     def render(self, speaking: Speaking) -> Text:
         """The words for one reader, in the version that counts. Raises MessageError if they cannot be made."""
+        if speaking.channel is not ChannelName.SMS:
+            return self._written(speaking)
+        # No text message holds a name: all who are told the same, and of the same dates, get these words.
+        key = (*_of_step(speaking), tuple(sorted(speaking.until.items())))
+        if key not in self._texts:
+            if len(self._texts) >= MOST_TEXTS:
+                self._texts.clear()
+            self._texts[key] = self._written(speaking)
+        return self._texts[key]
+
+    def _written(self, speaking: Speaking) -> Text:
         return write(self._contents, self._clinic, speaking, self._chooser(speaking.plan, speaking.language))
 
     def version(self, speaking: Speaking) -> str:
         """Twelve hex digits for the texts and parameters that `render` uses. Raises MessageError like it."""
-        choose = self._chooser(speaking.plan, speaking.language)
-        chosen = map(choose, paths(self._contents, speaking))
-        marks = [f"{fingerprint(c.text, c.parameters)}{c.approved:d}" for c in chosen]
-        return hashlib.sha256("".join(marks).encode()).hexdigest()[:12]
+        return self._making(speaking).version
 
     def restrictions_named(self, speaking: Speaking) -> frozenset[str]:
         """The restrictions whose end the words of `render` tell the reader. Raises MessageError like it."""
-        choose = self._chooser(speaking.plan, speaking.language)
-        return frozenset().union(*(dates_in(path, choose(path).text) for path in paths(self._contents, speaking)))
+        return self._making(speaking).restrictions
+
+    def _making(self, speaking: Speaking) -> _Making:
+        """What a message is made of does not depend on its reader, and is looked up for each message sent."""
+        key = _of_step(speaking)
+        if key not in self._makings:
+            choose = self._chooser(speaking.plan, speaking.language)
+            chosen = {path: choose(path) for path in paths(self._contents, speaking)}
+            marks = [f"{fingerprint(c.text, c.parameters)}{c.approved:d}" for c in chosen.values()]
+            named = frozenset().union(*(dates_in(path, c.text) for path, c in chosen.items()))
+            self._makings[key] = _Making(hashlib.sha256("".join(marks).encode()).hexdigest()[:12], named)
+        return self._makings[key]
 
     def check(self, plan: str | None, practice: Practice, *, mailbox: bool = False) -> list[Finding]:
         """All that is wrong or worth knowing, of one plan or of all; the practice's hours and zone are used.
@@ -168,6 +207,9 @@ class MessageLibrary:
             if faults:
                 raise MessageError(faults)
             self._approvals = recorded.with_(fresh)
+            self._chosen.clear()
+            self._makings.clear()
+            self._texts.clear()
             write_approvals(self._contents.folder, self._approvals)
         return waiting
 
@@ -233,12 +275,18 @@ class MessageLibrary:
             raise MessageError(list(self.faults))
 
         def choose(path: str) -> Chosen:
-            approval = self._approvals.get(path)
-            if approval is not None:
-                return Chosen(approval.text, approval.parameters, approved=True)
-            return Chosen(self._contents.source(path), self._in_use(plan, language, path), approved=False)
+            key = (plan, language, path)
+            if key not in self._chosen:
+                self._chosen[key] = self._choose(plan, language, path)
+            return self._chosen[key]
 
         return choose
+
+    def _choose(self, plan: str, language: str, path: str) -> Chosen:
+        approval = self._approvals.get(path)
+        if approval is not None:
+            return Chosen(approval.text, approval.parameters, approved=True)
+        return Chosen(self._contents.source(path), self._in_use(plan, language, path), approved=False)
 
     def _in_use(self, plan: str, language: str, path: str) -> dict[str, str]:
         return in_use(self._contents, self._clinic, plan, language, path)

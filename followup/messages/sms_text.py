@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
@@ -21,6 +22,8 @@ _LOOK_ALIKES = {
 }
 """Typed by an editor, not by a person; one of them would turn a text into UCS-2. Accents are not touched."""
 
+_EXCHANGED = str.maketrans(_LOOK_ALIKES)
+
 _LAST_OF_ONE_UNIT = 0xFFFF
 """Characters beyond it take two units of UTF-16."""
 
@@ -38,13 +41,15 @@ class Segments:
     forced_by: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=1024)
 def segments(text: str) -> Segments:
     """GSM-7: 160 alone, 153 a part; UCS-2: 70 and 67. A letter of two units is never cut in half.
 
     An empty text costs one segment.
     """
-    foreign = tuple(dict.fromkeys(letter for letter in text if letter not in _BASIC and letter not in _EXTENDED))
-    if foreign:
+    letters = set(text)
+    if letters - _BASIC - _EXTENDED:
+        foreign = tuple(dict.fromkeys(each for each in text if each not in _BASIC and each not in _EXTENDED))
         widths = [2 if ord(letter) > _LAST_OF_ONE_UNIT else 1 for letter in text]
         return Segments(_parts(widths, alone=70, joined=67), "UCS-2", sum(widths), foreign)
     widths = [2 if letter in _EXTENDED else 1 for letter in text]
@@ -64,7 +69,7 @@ def _parts(widths: list[int], *, alone: int, joined: int) -> int:
 
 def plain(text: str) -> str:
     """The text on one line, with look-alikes from GSM-7 for curly quotes, dashes, odd spaces and the ellipsis."""
-    return " ".join("".join(_LOOK_ALIKES.get(letter, letter) for letter in text).split())
+    return " ".join(text.translate(_EXCHANGED).split())
 
 
 def replaced(text: str) -> tuple[str, ...]:

@@ -278,6 +278,7 @@ def _environment(frame: str, *, html: bool, frame_name: str = "") -> _Locked:
     return environment
 
 
+@lru_cache(maxsize=4096)  # the clinic's own words stand in every text
 def clean(value: str) -> str:
     """A value on one line: each control, format or separator character becomes a space.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from followup.care.breaker import Breaker, BreakerState
 from followup.care.people import ChannelName
@@ -38,6 +38,9 @@ class GivenUp:
     retry_at: datetime | None
 
 
+_ONE = select(breakers).where(breakers.c.name == bindparam("name"))
+
+
 class Breakers:
     """The breakers, within one transaction; a sender without a row is sound."""
 
@@ -46,7 +49,7 @@ class Breakers:
 
     def read(self, sender: Sender, mine: Breaker) -> Breaker:
         """The sender's breaker as it is stored, with what only this process knows of it."""
-        row = self._connection.execute(select(breakers).where(breakers.c.name == sender.name)).one_or_none()
+        row = self._connection.execute(_ONE, {"name": sender.name}).one_or_none()
         if row is None:
             return mine if mine.state is BreakerState.CLOSED else Breaker(mine.ordinary)
         return self._breaker(row, mine)

@@ -33,6 +33,9 @@ MAINTENANCE_LASTS = timedelta(minutes=5)
 """So long the switch holds: a migration that was killed must not stop the sending for ever."""
 
 
+_VERSION = text("SELECT version_num FROM alembic_version")
+
+
 class Refusal(StrEnum):
     """Why nothing may be claimed now; `sentence` says it to staff."""
 
@@ -64,7 +67,7 @@ def refusal(tx: Transaction, now: datetime, least_free: int = LEAST_FREE) -> Ref
 
 
 def _of_this_version(connection: Connection) -> bool:
-    return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == schema.newest())
+    return bool(connection.scalar(_VERSION) == schema.newest())
 
 
 def in_maintenance(tx: Transaction, now: datetime) -> bool:

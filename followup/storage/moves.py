@@ -1,8 +1,8 @@
 """The one way to change a row of the outbox: compare, swap, and write the move into the trail.
 
 A change holds only if nobody else has changed the row since it was read: its revision, attempt and status are
-compared. What the table of `care.delivery` does not allow cannot be written. Rows that change in the same columns
-change in one statement; those missing from its answer lost the race.
+compared. What the table of `care.delivery` does not allow cannot be written. Whoever compares holds the rows until
+the end of the transaction (SQLite has one writer at a time), so that nothing comes between comparing and swapping.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Update, bindparam, cast, column, insert, update, values
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, Dialect, TextClause, bindparam, insert, select, text
 
 from followup.care.delivery import Mover, Status, the_move
 from followup.care.message import Recorded
@@ -23,9 +22,20 @@ from followup.storage.ids import new_ids
 from followup.storage.tables import audit, messages
 
 MOST_AT_ONCE = 500
-"""Rows in one statement: SQLite takes 32,766 parameters, and each row brings up to twenty."""
+"""Rows compared in one statement: SQLite takes 32,766 parameters."""
 
-_COMPARED = ("revision", "attempt", "status")
+MOST_SWAPPED = 64
+"""Rows changed in one statement, each of which brings up to twenty values."""
+
+_Row = dict[str, Any]
+
+_STANDING = (
+    select(messages.c.id, messages.c.revision, messages.c.attempt, messages.c.status)
+    .where(messages.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(messages.c.id)
+    .with_for_update()
+)
+_TELL = insert(audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +57,26 @@ def swap(connection: Connection, mover: Mover, row: Recorded, now: datetime, new
 
 def swap_all(connection: Connection, mover: Mover, changes: Iterable[Change], now: datetime) -> set[int]:
     """Change many; returns the ids of those that were as they had been read."""
-    won: set[int] = set()
-    for columns, alike in _alike(changes):
-        for change in alike:
-            _require_allowed(mover, change)
-        rows = [_row(change, now) for change in alike]
-        changed = _one(connection, columns, rows[0]) if len(rows) == 1 else _many(connection, columns, rows)
-        _tell(connection, mover, [change for change in alike if change.row.id in changed], now)
-        won |= changed
+    wanted = list(changes)
+    for change in wanted:
+        _require_allowed(mover, change)
+    won = _still_as_read(connection, wanted)
+    swapped = [change for change in wanted if change.row.id in won]
+    for columns, rows in _alike(swapped, now).items():
+        for part in _in_powers_of_two(rows):
+            connection.execute(_swapping(connection.dialect, columns, len(part)), _numbered(part))
+    _tell(connection, mover, swapped, now)
     return won
+
+
+def _still_as_read(connection: Connection, changes: Sequence[Change]) -> set[int]:
+    """The ids of rows that nobody has changed since, held from now on against everybody else."""
+    read = {change.row.id: (change.row.revision, change.row.attempt, change.row.status) for change in changes}
+    ids, found = sorted(read), set()
+    for start in range(0, len(ids), MOST_AT_ONCE):
+        rows = connection.execute(_STANDING, {"ids": ids[start : start + MOST_AT_ONCE]}).all()
+        found |= {row.id for row in rows if (row.revision, row.attempt, row.status) == read[row.id]}
+    return found
 
 
 def _require_allowed(mover: Mover, change: Change) -> None:
@@ -63,55 +84,43 @@ def _require_allowed(mover: Mover, change: Change) -> None:
         the_move(mover, Status(change.row.status), change.target)
 
 
-def _alike(changes: Iterable[Change]) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
-    """Changes by the columns they touch, no more of them at once than a statement takes."""
-    groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+def _alike(changes: Iterable[Change], now: datetime) -> dict[tuple[str, ...], list[_Row]]:
+    """The new values of rows, by the columns they touch."""
+    groups: dict[tuple[str, ...], list[_Row]] = defaultdict(list)
     for change in changes:
-        groups[tuple(sorted({*change.values, "revision", "updated_at"}))].append(change)
-    for columns, alike in groups.items():
-        for start in range(0, len(alike), MOST_AT_ONCE):
-            yield columns, alike[start : start + MOST_AT_ONCE]
+        new = {**change.values, "revision": change.row.revision + 1, "updated_at": now}
+        groups[tuple(sorted(new))].append(new | {"id": change.row.id})
+    return groups
 
 
-def _row(change: Change, now: datetime) -> dict[str, Any]:
-    new = {**change.values, "revision": change.row.revision + 1, "updated_at": now}
-    row = change.row
-    known = {"id": row.id, "revision": row.revision, "attempt": row.attempt, "status": row.status}
-    return {f"new_{name}": value for name, value in new.items()} | {f"its_{n}": v for n, v in known.items()}
+def _in_powers_of_two(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    """All rows, the largest part first: so few statements are needed that each is built only once."""
+    start = 0
+    while left := len(rows) - start:
+        size = min(MOST_SWAPPED, 1 << (left.bit_length() - 1))
+        yield rows[start : start + size]
+        start += size
 
 
-def _one(connection: Connection, columns: tuple[str, ...], row: Mapping[str, Any]) -> set[int]:
-    done = connection.execute(_swapping(columns), row).rowcount == 1
-    return {row["its_id"]} if done else set()
+def _numbered(rows: Sequence[_Row]) -> _Row:
+    return {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
 
 
-@lru_cache(maxsize=64)
-def _swapping(columns: tuple[str, ...]) -> Update:
-    """The statement for one set of columns, built once: building it costs more than running it."""
-    new = {name: bindparam(f"new_{name}", type_=messages.c[name].type) for name in columns}
-    mine = [messages.c[name] == bindparam(f"its_{name}") for name in ("id", *_COMPARED)]
-    return update(messages).where(*mine).values(new)
-
-
-def _many(connection: Connection, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    given = _given(columns, rows)
-    on_postgresql = connection.dialect.name == "postgresql"
-
-    def typed(name: str, column_name: str) -> ColumnElement[Any]:
-        # PostgreSQL takes a column of empty values for text; SQLite has no moments to cast to.
-        value = given.c[name]
-        return cast(value, messages.c[column_name].type) if on_postgresql else value
-
-    mine = [messages.c[name] == typed(f"its_{name}", name) for name in ("id", *_COMPARED)]
-    new = {name: typed(f"new_{name}", name) for name in columns}
-    query = update(messages).where(*mine).values(new).returning(messages.c.id)
-    return set(connection.scalars(query))
-
-
-def _given(columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> CTE:
-    names = {f"new_{name}": name for name in columns} | {f"its_{name}": name for name in ("id", *_COMPARED)}
-    table = values(*(column(given, messages.c[name].type) for given, name in names.items()), name="given")
-    return table.data([tuple(row[name] for name in names) for row in rows]).cte("given")
+@lru_cache(maxsize=256)
+def _swapping(dialect: Dialect, columns: tuple[str, ...], count: int) -> TextClause:
+    """One statement for so many rows that change in these columns; building it costs more than running it."""
+    names = ("id", *columns)
+    rows = ", ".join(f"({', '.join(f':{name}_{number}' for name in names)})" for number in range(count))
+    types = {name: messages.c[name].type for name in names}
+    # PostgreSQL takes a column of empty values for text; SQLite has no moments to cast to.
+    cast = "CAST(given.{0} AS {1})" if dialect.name == "postgresql" else "given.{0}"
+    new = ", ".join(f"{name} = {cast.format(name, types[name].compile(dialect))}" for name in columns)
+    query = (
+        f"WITH given ({', '.join(names)}) AS (VALUES {rows}) "  # noqa: S608  names of columns and numbers only
+        f"UPDATE messages SET {new} FROM given WHERE messages.id = given.id"
+    )
+    places = [bindparam(f"{name}_{number}", type_=types[name]) for number in range(count) for name in names]
+    return text(query).bindparams(*places)
 
 
 def _tell(connection: Connection, mover: Mover, changes: Sequence[Change], now: datetime) -> None:
@@ -120,7 +129,7 @@ def _tell(connection: Connection, mover: Mover, changes: Sequence[Change], now: 
     if moved:
         ids = new_ids(now, len(moved))
         lines = [_line(next(ids), mover, change, now) for change in moved]
-        connection.execute(insert(audit), lines)
+        connection.execute(_TELL, lines)
 
 
 def _line(row: int, mover: Mover, change: Change, now: datetime) -> dict[str, Any]:

@@ -79,7 +79,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A row about to be sent, with the words that are committed before the network is touched."""
+    """A row about to be sent, with the words that are committed before the network is touched.
+
+    `until`: when it must have left, the end of its own time or of the send window.
+    """
 
     entry: Entry
     to: str = field(repr=False)
@@ -88,6 +91,7 @@ class Claim:
     segments: int
     address_index: bytes | None
     told: Mapping[str, str]
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class NewMessage:
 
 def entries(connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Entry]:
     """The rows of a query over the whole table; `values` fill in its parameters."""
-    return [_entry(row) for row in connection.execute(query, values)]
+    return [_entry(row) for row in connection.execute(query, values).all()]
 
 
 def packed(words: Text) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from followup.care.people import ChannelName
 from followup.storage.conflicts import insert_or_replace
@@ -48,6 +48,10 @@ class Setting(NamedTuple):
     by: str
 
 
+_ALL = select(switches)
+_ONE = _ALL.where(switches.c.name == bindparam("name"))
+
+
 class Switches:
     """The switches, within one transaction."""
 
@@ -55,11 +59,11 @@ class Switches:
         self._connection = connection
 
     def get(self, switch: Switch) -> Setting | None:
-        row = self._connection.execute(select(switches).where(switches.c.name == switch)).one_or_none()
+        row = self._connection.execute(_ONE, {"name": switch}).one_or_none()
         return Setting(row.value, row.at, row.by) if row else None
 
     def all(self) -> dict[Switch, Setting]:
-        rows = self._connection.execute(select(switches))
+        rows = self._connection.execute(_ALL).all()
         return {Switch(row.name): Setting(row.value, row.at, row.by) for row in rows}
 
     def set(self, switch: Switch, value: str, now: datetime, by: str) -> None:

@@ -23,6 +23,7 @@ from followup.care.reason import Reason
 from followup.care.task import NewTask, TaskKind
 from followup.errors import RefusedError, StorageError
 from followup.storage import Storage
+from followup.storage.directory import Person
 from followup.storage.moves import Change, swap, swap_all
 from followup.storage.outbox_rows import Claim, Entry, NewMessage
 from followup.storage.switches import Switch
@@ -41,7 +42,7 @@ def planned(storage: Storage, count: int) -> list[int]:
 
 
 def claim_of(entry: Entry) -> Claim:
-    return Claim(entry, NUMBER, Text("Call the office."), "v1", 1, None, {})
+    return Claim(entry, NUMBER, Text("Call the office."), "v1", 1, None, {}, entry.valid_until)
 
 
 # Compare-and-swap
@@ -297,7 +298,7 @@ def plan_of(storage: Storage, act: object) -> str:
     event.remove(storage.engine, "before_cursor_execute", note)
     explain = "EXPLAIN QUERY PLAN " if storage.engine.dialect.name == "sqlite" else "EXPLAIN "
     plans = []
-    with storage.reading() as tx:
+    with storage.rehearsal() as tx:  # what is set for the transaction holds to its end
         if storage.engine.dialect.name == "postgresql":
             tx.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         for said, given in asked:
@@ -309,11 +310,22 @@ def plan_of(storage: Storage, act: object) -> str:
 INDEXED = {
     "is anything due": (lambda tx: tx.sending.anything_due(NOW), "ix_messages_due"),
     "the claim": (lambda tx: tx.sending.due(NOW, 64, ChannelName.SMS), "ix_messages_(claim|due)"),
+    "the expiry sweep": (lambda tx: tx.sending.expired(NOW, 200), "ix_messages_(due|trial)"),
+    "whose number a text came from": (
+        lambda tx: tx.directory.contacts_at(ChannelName.SMS, NUMBER),
+        "ix_contacts_number_index",
+    ),
+    "replies to be handled": (lambda tx: tx.inbox.unhandled(100), "ix_replies_unhandled"),
+    "texts to a number": (lambda tx: tx.sending.texts_since([b"x" * 16], NOW), "ix_messages_address"),
+    "who was enrolled before": (
+        lambda tx: tx.directory.perhaps_known([Person(NAME, date(1944, 5, 6), "A-1")]),
+        "ix_patients_(person|record)_index",
+    ),
     "a patient's messages": (lambda tx: tx.outbox.of_patients([1]), "ix_messages_patient_id"),
     "receipts to ask for": (lambda tx: tx.tracking.to_poll(NOW, 100), "ix_messages_poll"),
     "open questions": (lambda tx: tx.tracking.open_questions(NOW, 100), "ix_messages_question"),
     "when an alert was closed": (
-        lambda tx: tx.tasks.alert_state(1),
+        lambda tx: tx.tasks.alert_states([1]),
         "_tasks_.*patient",
     ),
     "who has messages in hand": (lambda tx: tx.sending.left_by("x", ChannelName.SMS), "ix_messages_owner"),
