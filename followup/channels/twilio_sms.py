@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -23,7 +22,6 @@ from followup.channels.wire import is_loopback, verified_tls
 from followup.errors import ConfigError, DeliveryError, Fault, SenderBlocked, Unavailable, Uncertain
 
 if TYPE_CHECKING:
-    from twilio.rest import Client
     from twilio.rest.api.v2010.account.message import MessageInstance, MessageList
 
     from followup.channels import StillTrue
@@ -102,17 +100,21 @@ def _is_allowed(base_url: str) -> bool:
 
 
 class TwilioSms:
-    """A Channel and a Ledger; safe between threads. Twilio's own package is imported when it is first used."""
+    """A Channel and a Ledger; safe between threads."""
 
     def __init__(self, account: TwilioAccount, tell_time: TellTime = lambda _: None) -> None:
         self._account = account
         url = urlsplit(account.base_url)
         self.on_loopback = is_loopback(url.hostname or "")
         self._exchange = _exchange_with(url, tell_time)
+        from followup.channels.twilio_http import sdk  # noqa: PLC0415  0.1 s, only for who sends
+
+        username = account.api_key or account.account_sid
+        self._client = sdk(username, account.auth_token, account.account_sid, account.base_url, self._exchange)
 
     def send(self, message: Message, still_true: StillTrue) -> Receipt:
         """Hand one text to Twilio, with the time it may wait there; see `Channel.send`."""
-        from followup.channels.twilio_http import asking  # noqa: PLC0415  0.1 s, only for who sends
+        from followup.channels.twilio_http import asking  # noqa: PLC0415  see above
 
         with asking(still_true):
             sid, to = _read(lambda: self._create(message))
@@ -208,14 +210,6 @@ class TwilioSms:
 
     def close(self) -> None:
         self._exchange.close()
-
-    @cached_property
-    def _client(self) -> Client:
-        from followup.channels.twilio_http import sdk  # noqa: PLC0415  0.1 s, only for who sends
-
-        account = self._account
-        username = account.api_key or account.account_sid
-        return sdk(username, account.auth_token, account.account_sid, account.base_url, self._exchange)
 
     @property
     def _messages(self) -> MessageList:

@@ -198,6 +198,9 @@ def test_two_daemons_on_one_postgresql_send_each_text_once(real_time: World) -> 
         DaemonProcess(config, world.folder / "two.log") as two,
     ):
         eventually(lambda: world.twilio.accepted() >= 40, "every welcome")
+        for name in ("one.log", "two.log"):
+            log = world.folder / name
+            eventually(lambda log=log: '"started"' in log.read_text(), "a daemon that can be told to stop")
         for daemon in (one, two):
             daemon.terminate()
         assert [one.ended(), two.ended()] == [0, 0]

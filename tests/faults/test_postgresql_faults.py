@@ -223,7 +223,9 @@ def test_who_begins_to_send_while_the_dead_are_looked_for_is_not_taken_for_one(
         with world.app.storage.transaction() as tx:
             entry = world.row(patient, "welcome")
             assert tx.sending.claim(
-                [Claim(entry, NUMBER, Text("Hello."), "v1", 1, None, {})], "another", world.clock.utc()
+                [Claim(entry, NUMBER, Text("Hello."), "v1", 1, None, {}, entry.valid_until)],
+                "another",
+                world.clock.utc(),
             )
 
     with closing(_Released(_Interrupted(world.app.storage.engine, claim))) as kept:

@@ -356,7 +356,7 @@ def test_a_row_of_the_dead_stays_until_nothing_is_in_its_hand(
     with postgresql.transaction() as tx:
         tx.outbox.add_message(page, NOW)
         due = tx.sending.due(NOW, 1, ChannelName.SMS)
-        claims = [Claim(entry, "+12145550101", words, "v1", 1, None, {}) for entry in due]
+        claims = [Claim(entry, "+12145550101", words, "v1", 1, None, {}, entry.valid_until) for entry in due]
         assert tx.sending.claim(claims, "dead with a message in hand", NOW)
     owner = kept(HeartbeatOwner(postgresql.engine, beat_every=0.05))
     assert owner.acquire()
