@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from followup.care.local_time import local_day
 from followup.care.people import ChannelName, ConsentTo, Contact, Patient, Procedure
 from followup.care.task import TaskKind
-from followup.enroll import NewPerson, add_person, home_faults, procedure_date_faults
+from followup.enroll import add_person
+from followup.entered import NewPerson, home_faults, procedure_date_faults
 from followup.errors import InputError, RefusedError
 from followup.replan import Clinic, Replanned, replan
 from followup.storage import Transaction

@@ -1,63 +1,28 @@
-"""VERB: a patient and a procedure are entered, and the timeline is planned in the same transaction."""
+"""VERB: patients and procedures are entered, and their timelines planned in the same transaction.
+
+One by a nurse, thousands by an import: both go the same way, and who was not known before is written down in as
+many statements for five hundred as for one.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 
-from followup.addresses import person_name
-from followup.care.local_time import local_day
 from followup.care.people import ConsentTo, Patient, Role
-from followup.care.practice import Practice
+from followup.entered import Enrollment, NewPerson, faults, in_one_form, named
 from followup.errors import InputError, RefusedError
-from followup.replan import Clinic, Replanned, replan
-from followup.storage import Transaction
+from followup.replan import Clinic, Replanned, replan_all
+from followup.storage import Storage, Transaction
 from followup.storage.agreements import Consent
-from followup.storage.directory import same_name
-from followup.storage.register import NewContact
+from followup.storage.audit import NewLine
+from followup.storage.directory import Person, same_name
+from followup.storage.register import NewPatient, NewProcedure
 
-FURTHEST_AHEAD = timedelta(days=180)
-"""A procedure is not booked further ahead: a later date is taken for a slip of the hand."""
-
-FURTHEST_BACK = timedelta(days=60)
-"""Nothing of a six-week plan is still true after that."""
-
-OLDEST = 120
-"""Years; an older birth date is taken for a slip of the hand."""
-
-WORST_PAIN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class NewPerson:
-    """Somebody to write to, with what they agreed to at enrollment."""
-
-    contact: NewContact
-    consents: tuple[Consent, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Enrollment:
-    """All that staff enter: who, what was done on which local date, who is written to, what was agreed.
-
-    `patient_id` names a patient enrolled before, who only gets another procedure. `discharged_at` is set if the
-    patient is home already (UTC), `in_hospital` if they stay overnight; `baseline_pain` is 0 to 10.
-    """
-
-    plan: str
-    on: date
-    patient_id: int | None = None
-    name: str = field(default="", repr=False)
-    birth_date: date | None = field(default=None, repr=False)
-    record_number: str | None = field(default=None, repr=False)
-    patient: NewPerson | None = None
-    caregivers: tuple[NewPerson, ...] = ()
-    baseline_pain: int | None = None
-    discharged_at: datetime | None = None
-    in_hospital: bool = False
+CHUNK = 500
+"""Enrollments in one transaction of an import: others wait no longer than for that, and memory stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +39,20 @@ class Enrolled:
     found: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """A procedure written down, whose patient is yet to be planned anew."""
+
+    patient_id: int
+    procedure_id: int
+    known: bool = False
+    found: bool = False
+
+
+Languages = Callable[[str], Collection[str]]
+"""The languages in which a plan can speak, by its key."""
+
+
 def enroll(
     tx: Transaction,
     clinic: Clinic,
@@ -86,52 +65,143 @@ def enroll(
 
     `languages` are those in which the plan can speak. Raises InputError, with everything that is wrong.
     """
-    if faults := list(_faults(entered, clinic.practice, now, languages)):
-        raise InputError("\n".join(faults))
-    entered = _in_one_form(entered)
+    if found := list(faults(entered, clinic.practice, now, languages)):
+        raise InputError("\n".join(found))
+    return _enter(tx, clinic, [entered], now, by)[0]
+
+
+def enroll_all(
+    tx: Transaction,
+    clinic: Clinic,
+    entries: Sequence[Enrollment],
+    now: datetime,
+    by: str,
+    languages: Languages = lambda _: (),
+) -> list[Enrolled]:
+    """As `enroll`, for many; what came of each stands at its place.
+
+    Raises InputError with everything that is wrong with any, each named by its place (the first is 1); of faults
+    that only the database shows, the first alone. Nothing is entered then, once the caller rolls back.
+    """
+    found = [
+        f"entry {place}: {fault}"
+        for place, entered in enumerate(entries, 1)
+        for fault in faults(entered, clinic.practice, now, languages(entered.plan))
+    ]
+    if found:
+        raise InputError("\n".join(found))
+    return _enter(tx, clinic, entries, now, by)
+
+
+def enroll_in_chunks(
+    storage: Storage,
+    clinic: Clinic,
+    entries: Iterable[Enrollment],
+    now: Callable[[], datetime],
+    by: str,
+    languages: Languages = lambda _: (),
+) -> Iterator[list[Enrolled]]:
+    """Any number of enrollments, a chunk a transaction: what was yielded is kept, whatever comes after it."""
+    rest = iter(entries)
+    while chunk := list(islice(rest, CHUNK)):
+        with storage.transaction() as tx:
+            done = enroll_all(tx, clinic, chunk, now(), by, languages)
+        yield done
+
+
+def _enter(
+    tx: Transaction, clinic: Clinic, entries: Sequence[Enrollment], now: datetime, by: str
+) -> list[Enrolled]:
+    entries = [in_one_form(entered) for entered in entries]
+    new = _new(tx, entries)
+    written = _add_new(tx, new, now, by)
+    for place, entered in enumerate(entries):
+        if place not in written:
+            written[place] = _add_one(tx, entered, now, by)
+    planned = replan_all(tx, clinic, {one.patient_id for one in written.values()}, now, by)
+    return [
+        Enrolled(one.patient_id, one.procedure_id, planned[one.patient_id], one.known, one.found)
+        for _, one in sorted(written.items())
+    ]
+
+
+def _new(tx: Transaction, entries: Sequence[Enrollment]) -> dict[int, Enrollment]:
+    """Those by their place whose patient certainly nobody has entered, here or before."""
+    found: dict[int, Enrollment] = {}
+    strangers = {place: _person(entered) for place, entered in enumerate(entries) if entered.patient_id is None}
+    known = tx.directory.perhaps_known(strangers.values())
+    seen: set[object] = set()
+    for place, person in strangers.items():
+        marks = {person.who, person.record_number or person.who}
+        if person not in known and not marks & seen:
+            found[place] = entries[place]
+        seen |= marks
+    return found
+
+
+def _person(entered: Enrollment) -> Person:
+    if entered.birth_date is None:  # `faults` has refused it; this tells the types
+        raise InputError("a new patient needs a birth date")
+    return Person(entered.name, entered.birth_date, entered.record_number)
+
+
+def _add_new(tx: Transaction, new: Mapping[int, Enrollment], now: datetime, by: str) -> dict[int, _Entered]:
+    """Patients nobody has entered before, and all that was entered about them."""
+    entries = list(new.values())
+    patients = tx.register.add_patients([_new_patient(entered) for entered in entries], now)
+    people = [
+        (patient, person)
+        for patient, entered in zip(patients, entries, strict=True)
+        for person in (entered.patient, *entered.caregivers)
+        if person is not None
+    ]
+    _add_people(tx, people, now, by)
+    procedures = _add_procedures(tx, list(zip(patients, entries, strict=True)), now, by)
+    return {
+        place: _Entered(patient, procedure)
+        for place, patient, procedure in zip(new, patients, procedures, strict=True)
+    }
+
+
+def _new_patient(entered: Enrollment) -> NewPatient:
+    if entered.birth_date is None or entered.patient is None:  # `faults` has refused it; this tells the types
+        raise InputError("a new patient needs a birth date and a way to be reached")
+    return NewPatient(entered.name, entered.birth_date, entered.record_number)
+
+
+def _add_one(tx: Transaction, entered: Enrollment, now: datetime, by: str) -> _Entered:
+    """Mostly another procedure of somebody who was entered before; a double Enter is no other procedure."""
     patient_id = entered.patient_id or _same_person(tx, entered)
-    if patient_id and (same := _same_procedure(_living(tx, patient_id), entered)):
-        return Enrolled(patient_id, same, replan(tx, clinic, patient_id, now, by), known=True, found=True)
-    found = patient_id is not None
     if patient_id is None:
-        patient_id = _add_patient(tx, entered, now, by)
+        return _add_new(tx, {0: entered}, now, by)[0]
+    if same := _same_procedure(_living(tx, patient_id), entered):
+        return _Entered(patient_id, same, known=True, found=True)
     for person in entered.caregivers:
         _add_caregiver(tx, patient_id, person, now, by)
-    procedure_id = tx.register.add_procedure(
-        patient_id,
-        entered.plan,
-        entered.on,
-        now,
-        discharged_at=entered.discharged_at,
-        in_hospital=entered.in_hospital,
-        baseline_pain=entered.baseline_pain,
-    )
-    detail = f"procedure={procedure_id} plan={entered.plan} on={entered.on}"
-    before = {"procedures": {str(procedure_id): {"cancelled_at": now.isoformat()}}}
-    tx.audit.write(now, by, "enroll", patient_id=patient_id, detail=detail, before=before)
-    return Enrolled(patient_id, procedure_id, replan(tx, clinic, patient_id, now, by), found=found)
+    return _Entered(patient_id, _add_procedures(tx, [(patient_id, entered)], now, by)[0], found=True)
 
 
-def _in_one_form(entered: Enrollment) -> Enrollment:
-    """With every name as it is stored; `_faults` has found them fit."""
-    return replace(
-        entered,
-        name=entered.name if entered.patient_id else person_name(entered.name),
-        patient=_named(entered.patient) if entered.patient else None,
-        caregivers=tuple(_named(caregiver) for caregiver in entered.caregivers),
-    )
-
-
-def _named(person: NewPerson) -> NewPerson:
-    return replace(person, contact=replace(person.contact, name=person_name(person.contact.name)))
-
-
-def _add_patient(tx: Transaction, entered: Enrollment, now: datetime, by: str) -> int:
-    if entered.birth_date is None or entered.patient is None:  # _faults has refused it; this tells the types
-        raise InputError("a new patient needs a birth date and a way to be reached")
-    patient_id = tx.register.add_patient(entered.name, entered.birth_date, entered.record_number, now)
-    add_person(tx, patient_id, entered.patient, now, by)
-    return patient_id
+def _add_procedures(
+    tx: Transaction, entries: Sequence[tuple[int, Enrollment]], now: datetime, by: str
+) -> list[int]:
+    rows = [
+        NewProcedure(
+            patient, entered.plan, entered.on, entered.discharged_at, entered.in_hospital, entered.baseline_pain
+        )
+        for patient, entered in entries
+    ]
+    procedures = tx.register.add_procedures(rows, now)
+    lines = [
+        NewLine(
+            "enroll",
+            patient,
+            detail=f"procedure={procedure} plan={entered.plan} on={entered.on}",
+            before={"procedures": {str(procedure): {"cancelled_at": now.isoformat()}}},
+        )
+        for procedure, (patient, entered) in zip(procedures, entries, strict=True)
+    ]
+    tx.audit.write_all(now, by, lines)
+    return procedures
 
 
 def _add_caregiver(tx: Transaction, patient_id: int, person: NewPerson, now: datetime, by: str) -> None:
@@ -140,7 +210,7 @@ def _add_caregiver(tx: Transaction, patient_id: int, person: NewPerson, now: dat
     for known in tx.register.patient(patient_id).contacts:
         same = (known.number, known.email) == (new.number, new.email)
         if known.role is new.role and same and known.name.casefold() == new.name.casefold():
-            _record_consents(tx, patient_id, known.id, person.consents, now, by)
+            _record_consents(tx, [(patient_id, known.id, person.consents)], now, by)
             return
     add_person(tx, patient_id, person, now, by)
 
@@ -150,26 +220,39 @@ def add_person(tx: Transaction, patient_id: int, person: NewPerson, now: datetim
 
     Raises InputError for a name that cannot be one.
     """
-    contact_id = tx.register.add_contact(patient_id, _named(person).contact, now)
-    _record_consents(tx, patient_id, contact_id, person.consents, now, by)
-    return contact_id
+    return _add_people(tx, [(patient_id, named(person))], now, by)[0]
+
+
+def _add_people(tx: Transaction, people: Sequence[tuple[int, NewPerson]], now: datetime, by: str) -> list[int]:
+    contacts = tx.register.add_contacts([(patient, person.contact) for patient, person in people], now)
+    agreed = [
+        (patient, contact, person.consents) for contact, (patient, person) in zip(contacts, people, strict=True)
+    ]
+    _record_consents(tx, agreed, now, by)
+    return contacts
 
 
 def _record_consents(
-    tx: Transaction, patient_id: int, contact_id: int, consents: Sequence[Consent], now: datetime, by: str
+    tx: Transaction, agreed: Sequence[tuple[int, int, Sequence[Consent]]], now: datetime, by: str
 ) -> None:
-    tx.agreements.record(contact_id, consents, now, by)
-    if consents:
-        said = " ".join(f"{consent.about}={'yes' if consent.given else 'no'}" for consent in consents)
-        detail = f"contact={contact_id} {said} method={consents[0].method}"
-        tx.audit.write(now, by, "consent", patient_id=patient_id, detail=detail)
+    """What each contact of each patient agreed to."""
+    tx.agreements.record_all({contact: consents for _, contact, consents in agreed}, now, by)
+    lines = [
+        NewLine("consent", patient, detail=f"contact={contact} {_said(consents)} method={consents[0].method}")
+        for patient, contact, consents in agreed
+        if consents
+    ]
+    tx.audit.write_all(now, by, lines)
+
+
+def _said(consents: Sequence[Consent]) -> str:
+    return " ".join(f"{consent.about}={'yes' if consent.given else 'no'}" for consent in consents)
 
 
 def _same_person(tx: Transaction, entered: Enrollment) -> int | None:
     """The patient entered before; a record number that belongs to somebody else is a slip of the hand."""
-    if entered.birth_date is None:
-        return None
-    found = tx.directory.same_person(entered.name, entered.birth_date, entered.record_number)
+    person = _person(entered)
+    found = tx.directory.same_person(person)
     if found is not None:
         _require_same(tx, found, entered)
     return found
@@ -206,85 +289,3 @@ def _same_procedure(patient: Patient, entered: Enrollment) -> int | None:
     """A double Enter: the same plan on the same day is one procedure."""
     same = [p.id for p in patient.procedures if p.standing and (p.plan, p.on) == (entered.plan, entered.on)]
     return same[0] if same else None
-
-
-def _faults(entered: Enrollment, practice: Practice, now: datetime, languages: Collection[str]) -> Iterator[str]:
-    yield from _plan_faults(entered, practice, languages)
-    yield from procedure_date_faults(entered.on, local_day(now, practice.zone))
-    yield from _home_faults(entered, practice, now)
-    if entered.patient_id is None:
-        yield from _person_faults(entered, local_day(now, practice.zone))
-    if entered.baseline_pain is not None and not 0 <= entered.baseline_pain <= WORST_PAIN:
-        yield "baseline pain: a number from 0 (none) to 10 (worst)"
-
-
-def _plan_faults(entered: Enrollment, practice: Practice, languages: Collection[str]) -> Iterator[str]:
-    if entered.plan not in practice.plans:
-        yield f"plan: there is no {entered.plan!r}; {nearest(entered.plan, practice.plans)}"
-    people = [p for p in (entered.patient, *entered.caregivers) if p]
-    for person in people:
-        if languages and person.contact.language not in languages:
-            yield f"language: this plan has no {person.contact.language!r}; it has {', '.join(languages)}"
-        yield from _contact_faults(person)
-
-
-def _contact_faults(person: NewPerson) -> Iterator[str]:
-    contact = person.contact
-    given = {c.about for c in person.consents if c.given}
-    yield from _name_faults(contact.name)
-    if ConsentTo.SMS in given and (contact.number is None or contact.landline):
-        yield "consent to texts: there is no mobile number to text"
-    if ConsentTo.EMAIL in given and contact.email is None:
-        yield "consent to e-mail: there is no e-mail address"
-    if contact.role is Role.CAREGIVER and ConsentTo.SHARE not in {c.about for c in person.consents}:
-        yield "caregiver: ask the patient whether we may share with them, and record the answer"
-
-
-def procedure_date_faults(on: date, today: date) -> Iterator[str]:
-    """What is wrong with a procedure's date, seen from `today` at the clinic."""
-    if on > today + FURTHEST_AHEAD:
-        yield f"procedure date: {on} is more than {FURTHEST_AHEAD.days} days ahead; is the year right?"
-    if on < today - FURTHEST_BACK:
-        yield f"procedure date: {on} is more than {FURTHEST_BACK.days} days past; nothing would be sent"
-
-
-def _home_faults(entered: Enrollment, practice: Practice, now: datetime) -> Iterator[str]:
-    home = entered.discharged_at
-    if home is None:
-        return
-    if entered.in_hospital:
-        yield "home: the patient cannot be both home and in hospital"
-    yield from home_faults(home, entered.on, practice.zone, now)
-
-
-def home_faults(home: datetime, on: date, zone: ZoneInfo, now: datetime) -> Iterator[str]:
-    """What is wrong with the moment a patient went home."""
-    if home > now:
-        yield "home: that time has not come yet"
-    if local_day(home, zone) < on:
-        yield f"home: that is before the procedure on {on}"
-
-
-def _person_faults(entered: Enrollment, today: date) -> Iterator[str]:
-    if entered.patient is None or entered.patient.contact.name != entered.name:
-        yield from _name_faults(entered.name)
-    if entered.birth_date is None:
-        yield "birth date: missing; for example 1948-03-07"
-    elif not today.year - OLDEST <= entered.birth_date.year or entered.birth_date > today:
-        yield "birth date: not in the last 120 years; for example 1948-03-07"
-    people = [p for p in (entered.patient, *entered.caregivers) if p]
-    if not any(p.contact.number or p.contact.email for p in people):
-        yield "contact: a number or an e-mail address is needed, or a caregiver's"
-
-
-def _name_faults(name: str) -> Iterator[str]:
-    try:
-        person_name(name)
-    except InputError as error:
-        yield f"name: {error}"
-
-
-def nearest(word: str, known: Collection[str]) -> str:
-    """What was probably meant, and otherwise everything there is."""
-    close = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known))}"

@@ -1,11 +1,11 @@
 """Facts -> timelines -> combined -> reconciled -> outbox: every verb that changes a fact ends here.
 
-One patient at a time, within the caller's transaction, so that a fact and what follows from it are kept together.
+Within the caller's transaction, so that a fact and what follows from it are kept together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,10 +23,12 @@ from followup.care.reconcile import Changes, reconcile
 from followup.care.restrictions import in_force, limits
 from followup.care.task import TaskKind, new_task
 from followup.care.timeline import Reminder
-from followup.errors import BusyError
+from followup.errors import BusyError, NotFoundError
 from followup.storage import Transaction
+from followup.storage.audit import NewLine
 from followup.storage.outbox_rows import Entry
 from followup.storage.switches import Switch
+from followup.storage.tasks import AlertState
 
 PROGRAM = "followup"
 """Who the audit trail names where no person gave the order."""
@@ -76,32 +78,55 @@ class Replanned:
 
 def replan(tx: Transaction, clinic: Clinic, patient_id: int, now: datetime, by: str = PROGRAM) -> Replanned:
     """Derive the patient's timeline anew and write the difference; NotFoundError if there is no such patient."""
+    return replan_all(tx, clinic, [patient_id], now, by)[patient_id]
+
+
+def replan_all(
+    tx: Transaction, clinic: Clinic, patient_ids: Collection[int], now: datetime, by: str = PROGRAM
+) -> dict[int, Replanned]:
+    """As `replan`, for each of these patients, in about as many statements as for one."""
     practice = clinic.practice
-    tx.register.lock(patient_id)
-    patient = tx.register.patient(patient_id, consent_needed=practice.caps.consent_needed)
-    entries = tx.outbox.of_patients([patient_id], lock=True).get(patient_id, [])
+    tx.register.lock(patient_ids)
+    patients = tx.register.patients(patient_ids, consent_needed=practice.caps.consent_needed)
+    if len(patients) < len(set(patient_ids)):
+        raise NotFoundError("there is no such patient")
+    entries = tx.outbox.of_patients(patient_ids, lock=True)
+    alerts = tx.tasks.alert_states(patient_ids)
+    planned = {
+        patient.id: _planned(patient, entries.get(patient.id, []), alerts[patient.id], practice, now)
+        for patient in patients.values()
+    }
+    _write(tx, clinic, planned, now)
+    tx.stale.forget(patient_ids)
+    changed = {patient_id: one.changes for patient_id, one in planned.items() if one.changes}
+    lines = [NewLine("replan", patient_id, detail=_summary(changes)) for patient_id, changes in changed.items()]
+    tx.audit.write_all(now, by, lines)
+    for patient_id, one in planned.items():
+        _open_tasks(tx, practice, one, entries.get(patient_id, []), now)
+    return planned
+
+
+def _planned(
+    patient: Patient, entries: Sequence[Entry], alert: AlertState, practice: Practice, now: datetime
+) -> Replanned:
     recorded = tuple(entry.recorded for entry in entries if entry.procedure_id)
-    timeline = patient_timeline(Facts(patient, recorded, *tx.tasks.alert_state(patient_id)), practice)
-    changes = reconcile(timeline, recorded, now)
-    _write(tx, clinic, patient, changes, now)
-    tx.stale.forget([patient_id])
-    if changes:
-        tx.audit.write(now, by, "replan", patient_id=patient_id, detail=_summary(changes))
-    _open_tasks(tx, practice, patient, _Aftermath(changes, timeline, entries), now)
-    return Replanned(patient, timeline, changes)
+    timeline = patient_timeline(Facts(patient, recorded, alert.is_open, alert.closed_at), practice)
+    return Replanned(patient, timeline, reconcile(timeline, recorded, now))
 
 
-def _write(tx: Transaction, clinic: Clinic, patient: Patient, changes: Changes, now: datetime) -> None:
+def _write(tx: Transaction, clinic: Clinic, planned: Mapping[int, Replanned], now: datetime) -> None:
     """The difference; and in trial, what waits is held by the numbers as they are now, not as they were."""
+    changes = {patient_id: one.changes for patient_id, one in planned.items()}
     if not clinic.in_trial(tx):
-        tx.outbox.apply(patient.id, changes, now)
+        tx.outbox.apply(changes, now)
         return
-    trial = _off_list(clinic, patient)
-    tx.outbox.apply(patient.id, changes, now, trial=trial)
-    for entry in tx.outbox.of_patients([patient.id]).get(patient.id, []):
-        held = (entry.contact_id, entry.channel) in trial
-        if entry.status in UNSENT and entry.kind is Kind.REMINDER and entry.trial is not held:
-            tx.outbox.set_trial(entry, now, trial=held)
+    trial = frozenset().union(*(_off_list(clinic, one.patient) for one in planned.values()))
+    tx.outbox.apply(changes, now, trial)
+    for entries in tx.outbox.of_patients(planned).values():
+        for entry in entries:
+            held = (entry.contact_id, entry.channel) in trial
+            if entry.status in UNSENT and entry.kind is Kind.REMINDER and entry.trial is not held:
+                tx.outbox.set_trial(entry, now, trial=held)
 
 
 def _off_list(clinic: Clinic, patient: Patient) -> frozenset[tuple[int, ChannelName]]:
@@ -124,23 +149,18 @@ def _summary(changes: Changes) -> str:
     return " ".join(f"{name}={count}" for name, count in counts.items() if count)
 
 
-@dataclass(frozen=True, slots=True)
-class _Aftermath:
-    changes: Changes
-    timeline: Sequence[Reminder]
-    entries: Sequence[Entry]
-
-
-def _open_tasks(tx: Transaction, practice: Practice, patient: Patient, after: _Aftermath, now: datetime) -> None:
+def _open_tasks(
+    tx: Transaction, practice: Practice, planned: Replanned, entries: Sequence[Entry], now: datetime
+) -> None:
     """What the change leaves for a person: words on the wire, dates already told, steps that nothing may carry."""
-    staffed = practice.staffed
-    for ending in after.changes.recall:
+    patient, staffed = planned.patient, practice.staffed
+    for ending in planned.changes.recall:
         task = new_task(TaskKind.CORRECTION, now, staffed, patient.id, ending.row.id, reason=ending.held.reason)
         tx.tasks.open(task, now)
-    told = {} if patient.died else _misled(patient, practice, after.entries, now)
+    told = {} if patient.died else _misled(patient, practice, entries, now)
     if told and not _known(tx, patient.id, told):
         tx.tasks.open(new_task(TaskKind.CORRECTION, now, staffed, patient.id, dates=told), now)
-    if steps := _unspoken(practice, patient, after):
+    if steps := _unspoken(practice, planned):
         tx.tasks.open(new_task(TaskKind.TELL_BY_PHONE, now, staffed, patient.id, steps=steps), now)
 
 
@@ -173,18 +193,18 @@ def _known(tx: Transaction, patient_id: int, told: dict[str, dict[str, str]]) ->
     )
 
 
-def _unspoken(practice: Practice, patient: Patient, after: _Aftermath) -> list[str]:
+def _unspoken(practice: Practice, planned: Replanned) -> list[str]:
     """Critical steps just set aside that go to nobody by any channel."""
-    goes = {(r.key.procedure, r.key.step) for r in after.timeline if r.goes}
-    ended = [(e.row.key, e.held) for e in after.changes.end]
-    ended += [(r.key, r.held) for r in after.changes.add if r.held is not None]
+    goes = {(r.key.procedure, r.key.step) for r in planned.timeline if r.goes}
+    ended = [(e.row.key, e.held) for e in planned.changes.end]
+    ended += [(r.key, r.held) for r in planned.changes.add if r.held is not None]
     return sorted(
         {
             key.step
             for key, held in ended
             if held.reason in NEEDS_A_CALL
             and (key.procedure, key.step) not in goes
-            and _critical(practice, patient, key)
+            and _critical(practice, planned.patient, key)
         }
     )
 

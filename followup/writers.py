@@ -69,7 +69,7 @@ def writers(tx: Transaction, reply: Reply, mail_domain: str, *, alarming: bool =
 
 
 def _writer(tx: Transaction, patient: Patient, contact: int, reply: Reply) -> Writer:
-    tx.register.lock(patient.id)
+    tx.register.lock([patient.id])
     entries = tx.outbox.of_patients([patient.id], lock=True).get(patient.id, [])
     asked = [e for e in entries if e.asks and e.sent_at and perhaps_said(e.recorded)]
     in_time = [e for e in asked if e.sent_at and e.sent_at <= reply.written_at <= e.sent_at + QUESTION_OPEN_FOR]

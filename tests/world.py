@@ -20,7 +20,8 @@ from followup.care.task import TaskKind
 from followup.change import Hand
 from followup.config import Answers, write_config
 from followup.dispatch import Dispatcher, Tally, deaf
-from followup.enroll import Enrolled, Enrollment, NewPerson
+from followup.enroll import Enrolled
+from followup.entered import Enrollment, NewPerson
 from followup.replan import Clinic
 from followup.sandbox import SANDBOX_ACCOUNT, SANDBOX_TOKEN, SmtpSandbox, TwilioSandbox
 from followup.sandbox.simulated_clock import SimulatedClock
@@ -215,6 +216,7 @@ def open_world(
     staff: Sequence[tuple[str, str, str]] = STAFF,
     on_call: str = "",
     mailbox: bool = False,
+    segments_per_second: int | None = None,
 ) -> Iterator[World]:
     """A clinic on the database at `url`.
 
@@ -226,6 +228,9 @@ def open_world(
         config = write_clinic(folder, url, twilio.base_url, post.port, sunday, zone, staff=staff)
         if on_call:
             config.write_text(config.read_text().replace("[clinic.on_call]", f"[clinic.on_call]\n{on_call}"))
+        if segments_per_second:
+            pace = f"segments_per_second = {segments_per_second}"
+            config.write_text(config.read_text().replace("# segments_per_second = 1", pace))
         if exemption:
             config.write_text(config.read_text().replace('# mode = "consent"', 'mode = "exemption"'))
         if mailbox:

@@ -15,7 +15,8 @@ from followup.errors import InputError
 
 if TYPE_CHECKING:
     from followup.care.people import Role
-    from followup.enroll import Enrolled, Enrollment, NewPerson
+    from followup.enroll import Enrolled
+    from followup.entered import Enrollment, NewPerson
     from followup.storage import Transaction
     from followup.storage.agreements import Consent
 
@@ -140,13 +141,14 @@ def _not_heard(desk: Desk, tx: Transaction, done: Enrolled) -> None:
 
 def _ask_everything(desk: Desk) -> Enrollment:
     from followup.addresses import person_name
-    from followup.enroll import Enrollment
+    from followup.entered import Enrollment
+    from followup.storage.directory import Person
 
     today = desk.now.astimezone(desk.app.clinic.practice.zone).date()
     name = ask.ask("Patient's name", person_name)
     born = ask.ask("Birth date (1948-03-07 or 3/7/1948)", lambda typed: ask.day(typed, today))
     record = ask.maybe("Record number", str)
-    known = desk.rehearse(lambda tx: tx.directory.same_person(name, born, record))
+    known = desk.rehearse(lambda tx: tx.directory.same_person(Person(name, born, record)))
     if known is not None and not _is_the_same(desk, known, name):
         raise click.Abort
     plan = _ask_plan(desk)
@@ -170,7 +172,7 @@ def _is_the_same(desk: Desk, known: int, name: str) -> bool:
 
 
 def _procedure_day(typed: str, today: date) -> date:
-    from followup.enroll import procedure_date_faults
+    from followup.entered import procedure_date_faults
 
     on = ask.day(typed, today)
     if faults := list(procedure_date_faults(on, today)):
@@ -220,7 +222,7 @@ def ask_caregiver(desk: Desk, plan: str) -> NewPerson | None:
 def ask_person(desk: Desk, plan: str, name: str, role: Role) -> NewPerson:
     """How somebody is reached, in which language and zone, and what they agree to."""
     from followup.addresses import address, number
-    from followup.enroll import NewPerson
+    from followup.entered import NewPerson
     from followup.storage.register import NewContact
 
     country = desk.app.config.clinic.country

@@ -14,7 +14,8 @@ from followup.care.people import ConsentTo, Role
 from followup.cli import ask
 from followup.cli.enroll import wording
 from followup.config import zone
-from followup.enroll import Enrolled, Enrollment, NewPerson
+from followup.enroll import Enrolled
+from followup.entered import Enrollment, NewPerson
 from followup.errors import FaultsError, InputError
 from followup.storage.agreements import Consent
 from followup.storage.register import NewContact

@@ -56,7 +56,7 @@ def home(desk: Desk, *, as_json: bool) -> None:
 
 def ask_since(desk: Desk, on: date, default: str = "") -> datetime:
     """Since when somebody whose procedure was on `on` is home; says which day was understood."""
-    from followup.enroll import home_faults
+    from followup.entered import home_faults
 
     zone = desk.app.clinic.practice.zone
 

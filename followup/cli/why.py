@@ -43,7 +43,7 @@ def why(desk: Desk, patient: str | None, step: str | None, *, as_json: bool) -> 
 
 
 def _no_step(step: str | None, desk: Desk, facts: Patient) -> str:
-    from followup.enroll import nearest
+    from followup.entered import nearest
 
     if step is None:
         return "this patient has no messages"

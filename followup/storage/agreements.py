@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from followup.care.people import Bar, ChannelName, ConsentTo, Role
 from followup.storage import tables as t
 from followup.storage.conflicts import insert_unless_there
-from followup.storage.ids import new_id
+from followup.storage.ids import new_id, new_ids
 from followup.storage.seal import Sealer
 
 # Built once: see `register.py`.
@@ -104,9 +104,14 @@ class Agreements:
         return self._consents([contact_id]).get((contact_id, about))
 
     def record(self, contact_id: int, consents: Sequence[Consent], now: datetime, by: str) -> None:
+        self.record_all({contact_id: consents}, now, by)
+
+    def record_all(self, agreed: Mapping[int, Sequence[Consent]], now: datetime, by: str) -> None:
+        """What each contact, by its id, agreed to or refused."""
+        ids = new_ids(now, sum(map(len, agreed.values())))
         rows = [
             {
-                "id": new_id(now),
+                "id": next(ids),
                 "contact_id": contact_id,
                 "about": consent.about,
                 "given": consent.given,
@@ -115,6 +120,7 @@ class Agreements:
                 "wording": consent.wording,
                 "by": by,
             }
+            for contact_id, consents in agreed.items()
             for consent in consents
         ]
         if rows:

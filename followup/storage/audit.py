@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from followup.care.delivery import Status
 from followup.care.reason import Reason
-from followup.storage.ids import new_id
+from followup.storage.ids import new_ids
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import audit
 
@@ -21,6 +21,17 @@ _INSERT = insert(audit)  # built once: see `register.py`
 
 FINAL = ("answer", "opt out", "opt in")
 """Changes that cannot be taken back: what a patient has said, was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """What was done, and about whom. `detail` holds codes and ids only; `before`, what it replaced, is sealed."""
+
+    action: str
+    patient_id: int | None = None
+    message_id: int | None = None
+    detail: str = ""
+    before: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +79,25 @@ class Audit:
         detail: str = "",
         before: Mapping[str, Any] | None = None,
     ) -> None:
-        """`detail` holds codes and ids only; `before` is sealed."""
-        row = new_id(now)
-        sealed = self._sealer.seal(Place("audit", "before", row), json.dumps(before)) if before else None
-        values = {
+        """One line; see `NewLine`."""
+        self.write_all(now, by, [NewLine(action, patient_id, message_id, detail, before)])
+
+    def write_all(self, now: datetime, by: str, lines: Sequence[NewLine]) -> None:
+        """What was done at one moment, in this order."""
+        ids = new_ids(now, len(lines))
+        if rows := [{"at": now, "by": by} | self._row(next(ids), line) for line in lines]:
+            self._connection.execute(_INSERT, rows)
+
+    def _row(self, row: int, line: NewLine) -> dict[str, Any]:
+        sealed = line.before and self._sealer.seal(Place("audit", "before", row), json.dumps(line.before))
+        return {
             "id": row,
-            "at": now,
-            "by": by,
-            "action": action,
-            "patient_id": patient_id,
-            "message_id": message_id,
-            "detail": detail,
-            "before": sealed,
+            "action": line.action,
+            "patient_id": line.patient_id,
+            "message_id": line.message_id,
+            "detail": line.detail,
+            "before": sealed or None,
         }
-        self._connection.execute(_INSERT, values)
 
     def last_change(self, patient_id: int) -> Change | None:
         """The latest change to the patient that was not undone; what cannot be undone has no `before`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,6 +36,11 @@ _OF_PERSON = (
 )
 
 
+_INDEXES: BindParameter[Any] = bindparam("indexes", expanding=True)
+_RECORDS = select(t.patients.c.record_index).where(t.patients.c.record_index.in_(_INDEXES))
+_PEOPLE = select(t.patients.c.person_index).where(t.patients.c.person_index.in_(_INDEXES))
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a patient is: for the screens of staff, never for a rule, a log or an error."""
@@ -44,6 +50,20 @@ class Identity:
     name: str = field(repr=False)
     birth_date: date = field(repr=False)
     record_number: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as they are entered: known again by record number, or by name and birth date."""
+
+    name: str = field(repr=False)
+    birth_date: date = field(repr=False)
+    record_number: str | None = field(default=None, repr=False)
+
+    @property
+    def who(self) -> str:
+        """Name, however it is spaced and capitalised, and birth date."""
+        return person(self.name, self.birth_date)
 
 
 class Directory:
@@ -94,15 +114,27 @@ class Directory:
         rows = self._connection.execute(select(t.patients.c.id, t.patients.c.name).order_by(t.patients.c.id))
         return [row.id for row in rows if wanted in self._open("name", row.id, row.name).casefold()]
 
-    def same_person(self, name: str, birth_date: date, record_number: str | None) -> int | None:
+    def same_person(self, entered: Person) -> int | None:
         """A patient enrolled before: by record number, or by name and birth date."""
-        if record_number:
-            found = self._by(_OF_RECORD, "record", record_number)
+        if entered.record_number:
+            found = self._by(_OF_RECORD, "record", entered.record_number)
             if found:
                 return found[0]
-        namesakes = self._by(_OF_PERSON, "person", person(name, birth_date))
+        namesakes = self._by(_OF_PERSON, "person", entered.who)
         known = self.identities(namesakes)
-        return next((n for n in namesakes if not (known[n].record_number and record_number)), None)
+        return next((n for n in namesakes if not (known[n].record_number and entered.record_number)), None)
+
+    def perhaps_known(self, entered: Collection[Person]) -> set[Person]:
+        """Those of whom a record number, or name and birth date, is on record: `same_person` tells who it is."""
+        records = {self._sealer.index("record", p.record_number): p for p in entered if p.record_number}
+        people: dict[bytes, list[Person]] = defaultdict(list)
+        for one in entered:
+            people[self._sealer.index("person", one.who)].append(one)
+        found = {records[index] for index in self._there(_RECORDS, records)}
+        return found | {one for index in self._there(_PEOPLE, people) for one in people[index]}
+
+    def _there(self, query: Select[Any], indexes: Collection[bytes]) -> set[bytes]:
+        return set(self._connection.scalars(query, {"indexes": list(indexes)}).all()) if indexes else set()
 
     def _by(self, query: Select[tuple[int]], kind: str, value: str) -> list[int]:
         return list(self._connection.scalars(query, {"index": self._sealer.index(kind, value)}))

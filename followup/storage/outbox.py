@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,9 @@ TrialOnly = frozenset[tuple[int, ChannelName]]
 _OF_PATIENTS = (
     select(messages).where(messages.c.patient_id.in_(bindparam("ids", expanding=True))).order_by(messages.c.id)
 )
+_QUESTIONS = _OF_PATIENTS.where(messages.c.asks)
+_OF_IDS = select(messages).where(messages.c.id.in_(bindparam("ids", expanding=True)))
+_NEW = insert(messages)
 _OF_PATIENTS_LOCKED = _OF_PATIENTS.with_for_update()
 
 
@@ -49,24 +52,24 @@ class Outbox:
             found[entry.patient_id or 0].append(entry)
         return found
 
-    def apply(self, patient_id: int, changes: Changes, now: datetime, *, trial: TrialOnly = frozenset()) -> None:
-        """Write what `reconcile` found. `trial` names whose rows wait until the clinic is live."""
-        self._add(patient_id, changes.add, now, trial)
-        swaps = [
-            *(Change(ending.row, _ended(ending)) for ending in changes.end),
-            *(Change(move.row, _retimed(move)) for move in changes.move),
-            *(Change(move.row, _reopened(move)) for move in changes.reopen),
-        ]
-        swap_all(self._connection, Mover.PLANNER, swaps, now)
+    def questions(self, patient_ids: Collection[int]) -> dict[int, list[Entry]]:
+        """The messages of each patient that ask, oldest first, whatever became of them."""
+        found: dict[int, list[Entry]] = defaultdict(list)
+        for entry in entries(self._connection, _QUESTIONS, {"ids": sorted(patient_ids)}):
+            found[entry.patient_id or 0].append(entry)
+        return found
 
-    def _add(self, patient_id: int, reminders: Sequence[Reminder], now: datetime, trial: TrialOnly) -> None:
-        if reminders:
-            ids = new_ids(now, len(reminders))
-            rows = [
-                _new_row(next(ids), patient_id, r, now, trial=(r.key.contact, r.key.channel) in trial)
-                for r in reminders
-            ]
-            self._connection.execute(insert(messages), rows)
+    def apply(self, found: Mapping[int, Changes], now: datetime, trial: TrialOnly = frozenset()) -> None:
+        """Write what `reconcile` found for each patient; `trial` names whose rows wait until all is live."""
+        ids = new_ids(now, sum(len(changes.add) for changes in found.values()))
+        rows = [
+            _new_row(next(ids), patient_id, r, now, trial=(r.key.contact, r.key.channel) in trial)
+            for patient_id, changes in found.items()
+            for r in changes.add
+        ]
+        if rows:
+            self._connection.execute(_NEW, rows)
+        swap_all(self._connection, Mover.PLANNER, [one for c in found.values() for one in _swaps(c)], now)
 
     def add_message(self, new: NewMessage, now: datetime) -> int:
         """Plan a message that is no reminder; returns its id, or that of the one planned under the same key."""
@@ -89,7 +92,7 @@ class Outbox:
             "valid_until": new.valid_until,
             "priority": Priority.AT_ONCE,
         }
-        self._connection.execute(insert(messages).values(**values))
+        self._connection.execute(_NEW, values)
         return row
 
     def on_trial(self) -> list[Entry]:
@@ -129,6 +132,10 @@ class Outbox:
         found = entries(self._connection, select(messages).where(messages.c.id == message_id))
         return found[0] if found else None
 
+    def of_ids(self, ids: Collection[int]) -> list[Entry]:
+        """These messages, as far as they are there."""
+        return entries(self._connection, _OF_IDS, {"ids": sorted(ids)})
+
     def words(self, message_id: int) -> Text | None:
         """What its last attempt said; None if it was never attempted."""
         row = self._connection.execute(
@@ -159,6 +166,12 @@ class Outbox:
         """How many should have gone longer than `grace` ago and neither went nor ended."""
         query = select(func.count()).where(WAITING, messages.c.due_at < now - grace)
         return int(self._connection.scalar(query) or 0)
+
+
+def _swaps(changes: Changes) -> Iterator[Change]:
+    yield from (Change(ending.row, _ended(ending)) for ending in changes.end)
+    yield from (Change(move.row, _retimed(move)) for move in changes.move)
+    yield from (Change(move.row, _reopened(move)) for move in changes.reopen)
 
 
 def _ended(ending: Ending) -> dict[str, Any]:

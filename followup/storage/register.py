@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from followup.errors import NotFoundError, StorageError
 from followup.storage import tables as t
 from followup.storage.agreements import Agreements, Bars
 from followup.storage.directory import person
-from followup.storage.ids import new_id, new_short_id
+from followup.storage.ids import new_ids, new_short_id
 from followup.storage.seal import Place, Sealer
 
 AnyRow = Any
@@ -29,8 +29,31 @@ _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _PATIENTS = select(t.patients).where(t.patients.c.id.in_(_IDS)).order_by(t.patients.c.id)
 _CONTACTS = select(t.contacts).where(t.contacts.c.patient_id.in_(_IDS)).order_by(t.contacts.c.id)
 _PROCEDURES = select(t.procedures).where(t.procedures.c.patient_id.in_(_IDS)).order_by(t.procedures.c.id)
-_OF_SHORT_ID = select(t.patients.c.id).where(t.patients.c.short_id == bindparam("short_id"))
-_LOCK = select(t.patients.c.id).where(t.patients.c.id == bindparam("id")).with_for_update()
+_OF_SHORT_IDS = select(t.patients.c.short_id).where(t.patients.c.short_id.in_(_IDS))
+_NEW_PATIENT, _NEW_CONTACT, _NEW_PROCEDURE = insert(t.patients), insert(t.contacts), insert(t.procedures)
+_LOCK = select(t.patients.c.id).where(t.patients.c.id.in_(_IDS)).order_by(t.patients.c.id).with_for_update()
+_LOCK_FREE = _LOCK.with_for_update(skip_locked=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPatient:
+    """Somebody who was not known before; `record_number` is the clinic's own."""
+
+    name: str = field(repr=False)
+    birth_date: date = field(repr=False)
+    record_number: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewProcedure:
+    """What was done to a patient on a local date; moments are UTC, `baseline_pain` is 0 to 10."""
+
+    patient_id: int
+    plan: str
+    on: date
+    discharged_at: datetime | None = None
+    in_hospital: bool = False
+    baseline_pain: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +107,17 @@ class Register:
         except KeyError:
             raise NotFoundError("there is no such patient") from None
 
-    def lock(self, patient_id: int) -> None:
-        """Wait until no other transaction plans this patient or sends to them, and keep the others waiting."""
+    def lock(self, ids: Collection[int]) -> None:
+        """Wait until no other transaction plans these patients or sends to them, and keep the others waiting."""
         if self._connection.dialect.name != "sqlite":  # where a writer has the whole file to itself
-            self._connection.execute(_LOCK, {"id": patient_id})
+            self._connection.execute(_LOCK, {"ids": sorted(ids)})
 
     def lock_free(self, ids: Collection[int]) -> set[int]:
         """As `lock`, for those of the patients whom no other transaction holds; never waits."""
-        query = select(t.patients.c.id).where(t.patients.c.id.in_(sorted(ids))).order_by(t.patients.c.id)
-        return set(self._connection.scalars(query.with_for_update(skip_locked=True)))
+        return set(self._connection.scalars(_LOCK_FREE, {"ids": sorted(ids)}).all())
 
     def _rows(self, query: Select[Any], ids: Collection[int]) -> list[Row[Any]]:
-        return list(self._connection.execute(query, {"ids": sorted(set(ids))})) if ids else []
+        return list(self._connection.execute(query, {"ids": sorted(set(ids))}).all()) if ids else []
 
     def _contact(self, row: Row[Any], bars: Bars) -> Contact:
         return Contact(
@@ -121,30 +143,54 @@ class Register:
     # Writing
 
     def add_patient(self, name: str, birth_date: date, record_number: str | None, now: datetime) -> int:
-        row = new_id(now)
-        birth = birth_date.isoformat()
-        values = {
+        return self.add_patients([NewPatient(name, birth_date, record_number)], now)[0]
+
+    def add_patients(self, new: Sequence[NewPatient], now: datetime) -> list[int]:
+        """The ids of new patients, in their order."""
+        ids = list(new_ids(now, len(new)))
+        rows = [
+            self._patient_row(row, one, short_id) | {"created_at": now}
+            for row, one, short_id in zip(ids, new, self._free_short_ids(len(new)), strict=True)
+        ]
+        if rows:
+            self._connection.execute(_NEW_PATIENT, rows)
+        return ids
+
+    def _patient_row(self, row: int, new: NewPatient, short_id: str) -> dict[str, Any]:
+        birth = new.birth_date.isoformat()
+        return {
             "id": row,
-            "short_id": self._free_short_id(),
-            "name": self._seal("patients", "name", row, name),
-            "record_number": self._seal("patients", "record_number", row, record_number),
-            "record_index": self._index("record", record_number),
+            "short_id": short_id,
+            "name": self._seal("patients", "name", row, new.name),
+            "record_number": self._seal("patients", "record_number", row, new.record_number),
+            "record_index": self._index("record", new.record_number),
             "birth_date": self._seal("patients", "birth_date", row, birth),
             "birth_index": self._index("birth", birth),
-            "person_index": self._index("person", person(name, birth_date)),
-            "created_at": now,
+            "person_index": self._index("person", person(new.name, new.birth_date)),
         }
-        self._connection.execute(insert(t.patients), values)
-        return row
 
-    def _free_short_id(self) -> str:
-        while True:
-            candidate = new_short_id()
-            if self._connection.scalar(_OF_SHORT_ID, {"short_id": candidate}) is None:
-                return candidate
+    def _free_short_ids(self, count: int) -> list[str]:
+        found: set[str] = set()
+        while len(found) < count:
+            fresh = {new_short_id() for _ in range(count - len(found))}
+            found |= fresh - set(self._connection.scalars(_OF_SHORT_IDS, {"ids": sorted(fresh)}))
+        return list(found)
 
     def add_contact(self, patient_id: int, new: NewContact, now: datetime) -> int:
-        row = new_id(now)
+        return self.add_contacts([(patient_id, new)], now)[0]
+
+    def add_contacts(self, new: Sequence[tuple[int, NewContact]], now: datetime) -> list[int]:
+        """The ids of new contacts of patients, in their order."""
+        ids = list(new_ids(now, len(new)))
+        rows = [
+            self._contact_row(row, patient_id, one) | {"created_at": now}
+            for row, (patient_id, one) in zip(ids, new, strict=True)
+        ]
+        if rows:
+            self._connection.execute(_NEW_CONTACT, rows)
+        return ids
+
+    def _contact_row(self, row: int, patient_id: int, new: NewContact) -> dict[str, Any]:
         values = {
             "id": row,
             "patient_id": patient_id,
@@ -153,11 +199,8 @@ class Register:
             "language": new.language,
             "zone": new.zone,
             "landline": new.landline,
-            "created_at": now,
         }
-        lines = self._number(row, new.number) | self._email(row, new.email)
-        self._connection.execute(insert(t.contacts), values | lines)
-        return row
+        return values | self._number(row, new.number) | self._email(row, new.email)
 
     def _number(self, row: int, number: str | None) -> dict[str, bytes | None]:
         return {
@@ -201,13 +244,29 @@ class Register:
         query = update(t.procedures).where(t.procedures.c.id == procedure_id)
         self._connection.execute(query.values(**values))
 
-    def add_procedure(self, patient_id: int, plan: str, on: date, now: datetime, **values: object) -> int:
-        row = new_id(now)
-        dates = {"on_date": on, "planned_on": on, "enrolled_at": now}
-        self._connection.execute(
-            insert(t.procedures), {"id": row, "patient_id": patient_id, "plan": plan} | dates | values
-        )
-        return row
+    def add_procedure(self, patient_id: int, plan: str, on: date, now: datetime, **values: Any) -> int:  # noqa: ANN401  a NewProcedure's
+        return self.add_procedures([NewProcedure(patient_id, plan, on, **values)], now)[0]
+
+    def add_procedures(self, new: Sequence[NewProcedure], now: datetime) -> list[int]:
+        """The ids of new procedures, in their order."""
+        ids = list(new_ids(now, len(new)))
+        rows = [
+            {
+                "id": row,
+                "patient_id": one.patient_id,
+                "plan": one.plan,
+                "on_date": one.on,
+                "planned_on": one.on,
+                "enrolled_at": now,
+                "discharged_at": one.discharged_at,
+                "in_hospital": one.in_hospital,
+                "baseline_pain": one.baseline_pain,
+            }
+            for row, one in zip(ids, new, strict=True)
+        ]
+        if rows:
+            self._connection.execute(_NEW_PROCEDURE, rows)
+        return ids
 
     # Procedures
 

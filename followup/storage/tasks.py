@@ -53,6 +53,13 @@ class ToPage(NamedTuple):
     pages: int
 
 
+class AlertState(NamedTuple):
+    """Whether an alert about a patient is open, and when the last one was closed."""
+
+    is_open: bool
+    closed_at: datetime | None
+
+
 class Waiting(NamedTuple):
     """An open task, without what it is about."""
 
@@ -68,7 +75,9 @@ MOST_KEPT = 20
 
 # Built once: see `register.py`.
 _OF_ALERT = tasks.c.kind.in_([kind for kind in TaskKind if kind.about_patient])
-_ALERTS_OF = select(tasks.c.closed_at).where(tasks.c.patient_id == bindparam("patient"), _OF_ALERT)
+_ALERTS_OF = select(tasks.c.patient_id, tasks.c.closed_at).where(
+    tasks.c.patient_id.in_(bindparam("ids", expanding=True)), _OF_ALERT
+)
 _ALERTS = select(tasks.c.patient_id).where(
     tasks.c.closed_at.is_(None),
     _OF_ALERT,
@@ -198,10 +207,15 @@ class Tasks:
         """Those of the patients about whom an alert is open."""
         return set(self._connection.scalars(_ALERTS, {"ids": sorted(patient_ids)}))
 
-    def alert_state(self, patient_id: int) -> tuple[bool, datetime | None]:
-        """Whether an alert about the patient is open, and when the last one was closed."""
-        closed = list(self._connection.scalars(_ALERTS_OF, {"patient": patient_id}))
-        return None in closed, max((moment for moment in closed if moment), default=None)
+    def alert_states(self, patient_ids: Collection[int]) -> dict[int, AlertState]:
+        """For each of the patients: whether an alert about them is open, and when the last one was closed."""
+        closed: dict[int, list[datetime | None]] = {patient: [] for patient in patient_ids}
+        for patient, moment in self._connection.execute(_ALERTS_OF, {"ids": sorted(patient_ids)}).all():
+            closed[patient].append(moment)
+        return {
+            patient: AlertState(None in found, max(filter(None, found), default=None))
+            for patient, found in closed.items()
+        }
 
     def close(self, number: int, now: datetime, by: str, note: str = "", times: int | None = None) -> Task:
         """Close it; RefusedError if it is closed already, or has grown since it was seen to have come `times`."""

@@ -7,7 +7,7 @@ from datetime import date
 
 from followup.care.people import ConsentTo, Role
 from followup.cli.demo.clinic import PLAN, ZONE
-from followup.enroll import Enrollment, NewPerson
+from followup.entered import Enrollment, NewPerson
 from followup.storage.agreements import Consent
 from followup.storage.register import NewContact
 

@@ -16,7 +16,8 @@ from followup.care.task import TaskKind
 from followup.cli.demo.cast import CAST, Character, enrollment
 from followup.cli.demo.clinic import PLAN, ZONE, DemoClinic
 from followup.consent import Line, opt_out
-from followup.enroll import Enrollment, enroll
+from followup.enroll import enroll
+from followup.entered import Enrollment
 from followup.errors import NotFoundError
 from followup.storage import Transaction
 from followup.storage.tasks import Task
