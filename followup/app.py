@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from followup.care.pace import ONE_NUMBER
 from followup.care.people import ChannelName
 from followup.channels import Channel, Inbox, Ledger
+from followup.channels.wire import is_loopback
 from followup.clock import Clock, StandingClock, SystemClock
 from followup.config import Config, find_config, load_config
 from followup.messages import ClinicWords, MessageLibrary, find_messages_folder
@@ -139,7 +141,16 @@ class App:
             ChannelName.SMS: f"{twilio.account_sid}@{urlsplit(twilio.base_url).hostname}",
             ChannelName.EMAIL: f"{smtp.host}:{smtp.port}",
         }
-        return Senders(self.clinic, accounts, self.config.daemon.in_flight)
+        return Senders(self.clinic, accounts, self.config.daemon.in_flight, self.paces)
+
+    @property
+    def paces(self) -> Mapping[ChannelName, float]:
+        """Segments, or mails, a second; a sandbox on this machine takes all at once unless told otherwise."""
+        twilio, smtp = self.config.twilio, self.config.smtp
+        here = is_loopback(urlsplit(twilio.base_url).hostname or "")
+        segments = twilio.segments_per_second or (None if here else ONE_NUMBER)
+        asked = {ChannelName.SMS: segments, ChannelName.EMAIL: smtp.mails_per_second}
+        return {channel: float(pace) for channel, pace in asked.items() if pace is not None}
 
     @cached_property
     def timekeeper(self) -> Timekeeper:

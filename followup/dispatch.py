@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from math import ceil
+from time import monotonic
 
 from followup import log
 from followup.care.attempt import Attempt, Outcome, judge
@@ -22,12 +24,13 @@ from followup.care.people import ChannelName
 from followup.care.practice import QUESTION_OPEN_FOR
 from followup.care.reason import Reason
 from followup.care.task import TaskKind, new_task
-from followup.channels.slots import Result, Slots
+from followup.channels.slots import Flight, Result, Slots
 from followup.clock import Clock
 from followup.consequences import Moved, doubt, follow, recorded, tell
 from followup.errors import StorageError, Unavailable, Uncertain
+from followup.last_word import HOLDS, LastWord, Untils, still_true
 from followup.messages import MessageLibrary
-from followup.prepare import Preparer, still_true
+from followup.prepare import Preparer
 from followup.replan import Clinic, replan_stale
 from followup.senders import Senders
 from followup.storage import Storage, Transaction
@@ -40,7 +43,7 @@ from followup.timekeeping import Timekeeper
 SLICE = timedelta(seconds=10)
 """One drain works no longer than this before other jobs have their turn."""
 
-GROUP = 16
+GROUP = 32
 """Outcomes written in one commit at the most: so many a crash can leave in doubt though they were heard."""
 
 SWEEP = 200
@@ -78,11 +81,22 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class _Turn:
+    """One drain: of which channel, under whose name it claims, when its slice ends (monotonic), what it holds."""
+
+    channel: ChannelName
+    owner: str
+    ends: float
+    in_hand: dict[int, Claim] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Dispatcher:
     """The sender of one process. It sends only while `owner` holds its lock.
 
     `hears` tells, for each channel, whether what patients answer there would be read now. `slots` has one entry a
-    channel that can send. Once `stopping` is set nothing more is claimed.
+    channel that can send. `holds` is how long an answer of the gates counts (see `last_word.py`). Once `stopping`
+    is set nothing more is claimed.
     """
 
     storage: Storage
@@ -94,6 +108,7 @@ class Dispatcher:
     senders: Senders
     timekeeper: Timekeeper
     hears: Hears = deaf
+    holds: timedelta = HOLDS
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def tick(self) -> Tally:
@@ -127,39 +142,87 @@ class Dispatcher:
             closed += found
         return closed
 
-    def drain(self, channel: ChannelName, tally: Tally) -> bool:
-        """Send what is due by one channel, for one slice of time at most; True if more may be waiting."""
-        if channel is not ChannelName.PHONE and channel not in self.slots:
-            return False
-        began = self.clock.monotonic()
-        while self.clock.monotonic() - began < SLICE.total_seconds():
-            if self.stopping.is_set() or not self.owner.acquire():
-                return False
-            owner = self.owner.name
-            more, claimed = self._take(channel, owner, tally)
-            self._send(channel, owner, claimed, tally)
-            if not more:
-                return False
-        return True
+    def drain(self, channel: ChannelName, tally: Tally) -> timedelta | None:
+        """Send what is due by one channel, for one slice of time at most.
 
-    def _take(self, channel: ChannelName, owner: str, tally: Tally) -> tuple[bool, list[Claim]]:
-        """Claim what may go now: whether more may be due, and what is to be sent; calls are handed over."""
-        handed: list[Status] = []
+        Returns how long until more may go: at once where the slice was too short, later where the sender's pace
+        forbids it; None if nothing is left.
+        """
+        if not self.owner.acquire():
+            return None
+        turn = _Turn(channel, self.owner.name, self.clock.monotonic() + SLICE.total_seconds())
+        if channel is ChannelName.PHONE:
+            return self._hand_over(turn, tally)
+        return self._send(turn, tally) if channel in self.slots else None
+
+    def _send(self, turn: _Turn, tally: Tally) -> timedelta | None:
+        """Batch after batch: the next is claimed when half of what is on its way has come back."""
+        last_word = LastWord(self._look, self.holds)
+        flight = self.slots[turn.channel].flight(partial(self._still_true, turn, last_word))
+        again: timedelta | None = timedelta()
+        try:
+            while again == timedelta() and self._goes_on(turn):
+                if len(flight) <= self.senders.ordinary // 2:
+                    began = monotonic()
+                    claims, again = self._take(turn, len(flight))
+                    turn.in_hand.update((claim.entry.id, claim) for claim in claims)
+                    batch = [_message(claim) for claim in claims]
+                    last_word.expect(batch, {claim.entry.id: claim.until for claim in claims}, began)
+                    flight.begin(batch)
+                else:
+                    self._hear(turn, flight, tally)
+        finally:
+            while flight:
+                self._hear(turn, flight, tally)
+        return None if self.stopping.is_set() else again
+
+    def _hear(self, turn: _Turn, flight: Flight, tally: Tally) -> None:
+        heard = flight.heard(GROUP)
+        self._record([(turn.in_hand.pop(message.id), result) for message, result in heard], tally)
+
+    def _goes_on(self, turn: _Turn) -> bool:
+        """Within its slice, and as long as what it claims is claimed under the name that it began with."""
+        ours = not self.stopping.is_set() and self.owner.acquire() and self.owner.name == turn.owner
+        return ours and self.clock.monotonic() < turn.ends
+
+    def _hand_over(self, turn: _Turn, tally: Tally) -> timedelta | None:
+        """Phone steps become tasks for people, each in the transaction that claims it."""
+        again: timedelta | None = timedelta()
+        while again is not None and self._goes_on(turn):
+            with self.storage.transaction() as tx:
+                now = self.clock.utc()
+                claims, again = self._claim(tx, turn, 0, now)
+                handed = self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claims], now)
+            tally.count(handed)
+        return None if self.stopping.is_set() else again
+
+    def _take(self, turn: _Turn, on_their_way: int) -> tuple[list[Claim], timedelta | None]:
+        """Claim what may go now: what is to be sent, and how long until more may."""
         with self.storage.transaction() as tx:
-            now = self.clock.utc()
-            room = self._room(tx, channel, now)
-            if not room:
-                return False, []
-            self._doubt_leftovers(tx, channel, owner, now)
-            paused = channel in tx.switches.paused_channels()
-            due = tx.sending.due(now, room, channel, OUTRANK_A_PAUSE if paused else None)
-            claimed = self._claim(tx, due, owner, now)
-            self.senders.begun(tx, channel, len(claimed), now)
-            if channel is ChannelName.PHONE:
-                handed = self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claimed], now)
-                claimed = []
-        tally.count(handed)
-        return len(due) == room, claimed
+            return self._claim(tx, turn, on_their_way, self.clock.utc())
+
+    def _claim(
+        self, tx: Transaction, turn: _Turn, on_their_way: int, now: datetime
+    ) -> tuple[list[Claim], timedelta | None]:
+        """Ask every gate, write down what may go; what may not go is ended or put off with its reason."""
+        room = self._room(tx, turn.channel, now) - on_their_way
+        if room <= 0:
+            return [], None
+        if not on_their_way:
+            self._doubt_leftovers(tx, turn, now)
+        bucket = self.senders.bucket(tx, turn.channel, now)
+        paced = None if bucket is None else max(0, ceil(bucket.tokens))
+        paused = turn.channel in tx.switches.paused_channels()
+        due = tx.sending.due(now, room, turn.channel, OUTRANK_A_PAUSE if paused else None, paced)
+        preparer = Preparer(tx, self.clinic, self.library, due, now, listening=self.hears(tx, now))
+        claims = [claim for entry in due if (claim := preparer.prepare(entry)) is not None]
+        won = {entry.id for entry in tx.sending.claim(claims, turn.owner, now)}
+        claims = [claim for claim in claims if claim.entry.id in won]
+        self.senders.begun(tx, turn.channel, claims, now)
+        if len(due) >= room:
+            return claims, timedelta()
+        empty = bucket is not None and len(due) >= ceil(bucket.tokens)
+        return claims, self.senders.wait(turn.channel, bucket) if bucket and empty else None
 
     def _room(self, tx: Transaction, channel: ChannelName, now: datetime) -> int:
         """How many messages may be claimed: none while a breaker, the clock or the disk forbids it."""
@@ -167,9 +230,9 @@ class Dispatcher:
             return 0
         return self.senders.room(tx, channel, now)
 
-    def _doubt_leftovers(self, tx: Transaction, channel: ChannelName, owner: str, now: datetime) -> None:
+    def _doubt_leftovers(self, tx: Transaction, turn: _Turn, now: datetime) -> None:
         """What we claimed before and never wrote an outcome for: one channel has one drain at a time."""
-        doubt(tx, self.clinic, tx.sending.left_by(owner, channel), now)
+        doubt(tx, self.clinic, tx.sending.left_by(turn.owner, turn.channel), now)
 
     def _in_one(self, step: _Step) -> int:
         with self.storage.transaction() as tx:
@@ -194,39 +257,21 @@ class Dispatcher:
             tell(tx, self.clinic, TaskKind.NO_ANSWER, entry, now)
         return len(silent)
 
-    def _claim(self, tx: Transaction, due: Sequence[Entry], owner: str, now: datetime) -> list[Claim]:
-        """Ask every gate, write down what may go; what may not go is ended or put off with its reason."""
-        preparer = Preparer(tx, self.clinic, self.library, due, now, listening=self.hears(tx, now))
-        claims = [claim for entry in due if (claim := preparer.prepare(entry)) is not None]
-        won = {entry.id for entry in tx.sending.claim(claims, owner, now)}
-        return [claim for claim in claims if claim.entry.id in won]
-
-    def _send(self, channel: ChannelName, owner: str, claims: Sequence[Claim], tally: Tally) -> None:
-        """Hand the claimed messages to the channel and write outcomes down as they gather."""
-        if not claims:
-            return
-        by_id = {claim.entry.id: claim for claim in claims}
-        messages = [_message(claim) for claim in claims]
-        gathered: list[_Heard] = []
-        for message, result in self.slots[channel].send_all(messages, partial(self._still_true, owner)):
-            gathered.append((by_id[message.id], result))
-            if len(gathered) == GROUP:
-                self._record(gathered, tally)
-                gathered = []
-        self._record(gathered, tally)
-
-    def _still_true(self, owner: str, message: Message) -> timedelta:
-        """Asked on the wire; where the database cannot be asked, nothing is sent on an old answer.
+    def _still_true(self, turn: _Turn, last_word: LastWord, message: Message) -> timedelta:
+        """How long it may still be sent: asked on the wire, and nothing is sent on an old answer.
 
         What was claimed under a name that is ours no more is the dead's, even if we may send again.
         """
         try:
-            if not self.owner.acquire() or self.owner.name != owner or not self.timekeeper.look().trusted:
-                return timedelta()
-            with self.storage.reading() as tx:
-                return still_true(tx, self.clinic, message.id, message.attempt, self.clock.utc())
+            ours = self.owner.acquire() and self.owner.name == turn.owner
+            until = last_word.until(message) if ours and self.timekeeper.look().trusted else None
         except StorageError as error:
             raise Unavailable("the database could not be asked once more") from error
+        return timedelta() if until is None else max(until - self.clock.utc(), timedelta())
+
+    def _look(self, asked: Sequence[Message]) -> Untils:
+        with self.storage.reading() as tx:
+            return still_true(tx, self.clinic, asked, self.clock.utc())
 
     def _record(self, results: Sequence[_Heard], tally: Tally) -> None:
         """Write outcomes down, however long the database is held: one forgotten is a message in doubt."""

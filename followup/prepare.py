@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from followup import log
-from followup.care.delivery import Mover, Status, the_move
+from followup.care.delivery import Mover, the_move
 from followup.care.gates import Go, Later, Surroundings, Verdict, may_send
 from followup.care.local_time import local_day
 from followup.care.message import POLICIES, Held, Kind, Recorded
@@ -16,7 +16,6 @@ from followup.care.reason import Reason
 from followup.care.response import CONFIRMS_A_STOP
 from followup.care.restrictions import all_in_force, limits
 from followup.care.rows import may_still_go, perhaps_said
-from followup.care.standing import held_by_facts
 from followup.consequences import Moved, follow
 from followup.errors import MessageError, StorageError
 from followup.messages import MessageLibrary, Speaking, segments
@@ -51,7 +50,7 @@ class Preparer:
         self._patients = self._read(ids)
         self._in_trial = clinic.in_trial(tx)
         self._alerts = tx.tasks.alerts(ids)
-        self._rows = tx.outbox.of_patients(ids)
+        self._questions = tx.outbox.questions(ids)
         self._texts = tx.sending.texts_since(self._indexes(), now - COUNTED)
 
     def _read(self, ids: Sequence[int]) -> dict[int, Patient]:
@@ -85,8 +84,8 @@ class Preparer:
             self._tx.outbox.set_trial(entry, self._now, trial=True)
             return None
         match self._verdict(entry, patient):
-            case Go():
-                return self._render(entry, patient)
+            case Go(until):
+                return self._render(entry, patient, until)
             case Later(due_at, reason):
                 self._tx.sending.postpone(entry, due_at, reason, self._now)
             case Held(Reason.NOBODY_LISTENS) as held:
@@ -126,7 +125,7 @@ class Preparer:
     def _question_until(self, entry: Entry, patient: Patient) -> datetime | None:
         """When the patient's last question closes, another than the one that this row asks or repeats."""
         own = {(entry.procedure_id, entry.step), (entry.procedure_id, self._repeats(entry, patient))}
-        asked = questions(row.recorded for row in self._rows[entry.patient_id or 0])
+        asked = questions(row.recorded for row in self._questions[entry.patient_id or 0])
         return max((q.closes_at for q in asked if (q.procedure, q.step) not in own), default=None)
 
     def _nudged(self, entry: Entry, patient: Patient) -> Recorded | None:
@@ -135,7 +134,7 @@ class Preparer:
         place = entry.procedure_id, repeated, entry.contact_id
         rows = [
             r.recorded
-            for r in self._rows[entry.patient_id or 0]
+            for r in self._questions[entry.patient_id or 0]
             if place == (r.procedure_id, r.step, r.contact_id)
         ]
         return (
@@ -151,16 +150,16 @@ class Preparer:
     ) -> Speaking:
         return speaking(self._clinic, entry, patient, channel, moment or self._now)
 
-    def _render(self, entry: Entry, patient: Patient) -> Claim | None:
+    def _render(self, entry: Entry, patient: Patient, until: datetime) -> Claim | None:
         try:
-            claim = self._rendered(entry, patient, self._now)
+            claim = self._rendered(entry, patient, self._now, until)
         except MessageError:
             self._end(entry, Held(Reason.CANNOT_RENDER))
             return None
         self._texts[claim.address_index or b""].append(self._now)
         return claim
 
-    def _rendered(self, entry: Entry, patient: Patient, moment: datetime) -> Claim:
+    def _rendered(self, entry: Entry, patient: Patient, moment: datetime, until: datetime) -> Claim:
         contact = patient.contact(entry.contact_id or 0)
         speaking = self._speaking(entry, patient, entry.channel, moment)
         words, version = self._library.render(speaking), self._library.version(speaking)
@@ -173,6 +172,7 @@ class Preparer:
             segments(words.plain).count if entry.channel is ChannelName.SMS else 0,
             self._index(contact, entry.channel) or None,
             {key: speaking.until[key].isoformat() for key in sorted(named & speaking.until.keys())},
+            until,
         )
 
     def supposed(self, entry: Entry, moment: datetime) -> Claim | None:
@@ -183,7 +183,7 @@ class Preparer:
         try:
             if entry.kind is not Kind.REMINDER:
                 return self._own_words(entry)
-            return self._rendered(entry, self._patients[entry.patient_id or 0], moment)
+            return self._rendered(entry, self._patients[entry.patient_id or 0], moment, entry.valid_until)
         except Exception as error:  # noqa: BLE001  one row that nothing can be made of must not keep the rest waiting
             log.fault("cannot suppose", error, message=entry.id)
             return None
@@ -205,7 +205,7 @@ class Preparer:
         address, words = self._tx.sending.own_words(entry.id)
         count = segments(words.plain).count if entry.channel is ChannelName.SMS else 0
         index = self._tx.agreements.index_of(entry.channel, address)
-        return Claim(entry, address, words, entry.kind, count, index, {})
+        return Claim(entry, address, words, entry.kind, count, index, {}, entry.valid_until)
 
     def _end(self, entry: Entry, held: Held, script: str = "") -> None:
         if self._tx.sending.end(entry, held, self._now):
@@ -248,29 +248,3 @@ def _first_name(patient: Patient) -> str:
     """The patient's first name, whoever is written to: a caregiver knows for whom they care."""
     name = next((c.name for c in patient.contacts if c.role is Role.PATIENT), "")
     return name.split()[0] if name.split() else ""
-
-
-def still_true(tx: Transaction, clinic: Clinic, message: int, attempt: int, now: datetime) -> timedelta:
-    """How long a claimed message may still be sent, by facts read this moment; zero if it must not go."""
-    entry = tx.outbox.get(message)
-    if entry is None or entry.status is not Status.SENDING or entry.attempt != attempt:
-        return timedelta()
-    if POLICIES[entry.kind].pausable and entry.channel in tx.switches.paused_channels():
-        return timedelta()
-    until = entry.valid_until
-    if entry.kind is Kind.REMINDER:
-        until = min(until, _until(tx, clinic, entry, now))
-    return max(until - now, timedelta())
-
-
-def _until(tx: Transaction, clinic: Clinic, entry: Entry, now: datetime) -> datetime:
-    """The end of the send window that is open now; `now` itself where facts forbid the reminder by now."""
-    practice = clinic.practice
-    patient = tx.register.patient(entry.patient_id or 0, consent_needed=practice.caps.consent_needed)
-    key = entry.recorded.key
-    if key.procedure not in {p.id for p in patient.procedures}:
-        return now
-    plan = practice.plans.get(patient.procedure(key.procedure).plan)
-    if plan is None or held_by_facts(key, plan.step(entry.step), now, patient, practice):
-        return now
-    return practice.window.closes(now, patient.contact(key.contact).zone)

@@ -7,9 +7,10 @@ own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import wraps
 
 from followup import backlog, dead_man, inbound, ledger_audit, log, paging, receipts, settle, worklist
 from followup.app import App
@@ -27,6 +28,18 @@ from followup.storage.switches import Switch
 
 AUDITED_FROM = 12
 """The hour (UTC) from which yesterday's list is complete: Twilio queues for ten hours at the most."""
+
+
+def _alone(round_: Callable[[Rounds], None]) -> Callable[[Rounds], None]:
+    """A round that one daemon of a database does at a time; the others leave it to that one."""
+
+    @wraps(round_)
+    def run(self: Rounds) -> None:
+        with self.app.storage.alone(round_.__name__) as mine:
+            if mine:
+                round_(self)
+
+    return run
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,7 @@ class Rounds:
         backlog.take_stock(self.app.storage, self.app.owner, self.app.clock.utc())
         self.let_go()
 
+    @_alone
     def keep_generation(self) -> None:
         """Notice an old copy of the database, and raise its mark."""
         try:
@@ -64,6 +78,7 @@ class Rounds:
         except BusyError as error:
             log.fault("skipped", error, job="keep_generation")
 
+    @_alone
     def let_go(self) -> None:
         """What an outage held back and is still true gets its turn, by a clock that is believed."""
         app = self.app
@@ -100,10 +115,11 @@ class Rounds:
     def drain(self, channel: ChannelName) -> None:
         """All that may go now by one channel."""
         backlog.take_stock(self.app.storage, self.app.owner, self.app.clock.utc())
-        tally, more = Tally(), not self.app.dispatcher.idle()
-        while more and not self.stopping.is_set():
-            more = self.app.dispatcher.drain(channel, tally)
-        _log_tally("sent", tally, channel=channel.value)
+        again = None if self.app.dispatcher.idle() else timedelta()
+        while again is not None and not self.stopping.wait(again.total_seconds()):
+            tally = Tally()
+            again = self.app.dispatcher.drain(channel, tally)
+            _log_tally("sent", tally, channel=channel.value)
 
     def seal(self) -> None:
         """Put new lines of the trail under a seal; its head is logged, for those who keep logs elsewhere."""
@@ -115,6 +131,7 @@ class Rounds:
             if lines:
                 log.event("sealed", lines=lines, seal=number, head=head.hex())
 
+    @_alone
     def audit_ledger(self) -> None:
         """Yesterday by the provider's list, once a day; whoever has done it has noted the day."""
         app, now = self.app, self.app.clock.utc()
@@ -133,6 +150,7 @@ class Rounds:
         with app.storage.transaction() as tx:
             tx.switches.set(Switch.LEDGER_AUDITED, day.isoformat(), now, PROGRAM)
 
+    @_alone
     def poll(self) -> None:
         """What the provider says became of what it accepted; and evidence, wherever there is doubt.
 
@@ -147,6 +165,7 @@ class Rounds:
         if looked := settle.settle(app.storage, app.clinic, ledgers, app.clock, self.stopping):
             log.event("settling", messages=looked)
 
+    @_alone
     def listen(self) -> None:
         """What patients wrote is stored and handled; what must go at once goes at once."""
         app = self.app
@@ -156,13 +175,15 @@ class Rounds:
         came, handled = inbound.poll(app.listener, app.inboxes, self.stopping, trusted=trusted)
         if came or handled:
             log.event("heard", came=came, handled=handled)
-            self.tell_staff()
+            self._tell_staff()  # at once, whoever else is at it
 
+    @_alone
     def tell_staff(self) -> None:
-        """Pages, a mail about new tasks, the digest and the weekly test page: whatever is due.
+        """Pages, a mail about new tasks, the digest and the weekly test page: whatever is due."""
+        self._tell_staff()
 
-        Each is a transaction of its own, the pages first: what is wrong with one keeps no page from going.
-        """
+    def _tell_staff(self) -> None:
+        """Each is a transaction of its own, the pages first: what is wrong with one keeps no page from going."""
         app = self.app
         if not app.owner.acquire():
             return
@@ -176,6 +197,7 @@ class Rounds:
         if pages or told:
             log.event("staff told", pages=pages, tasks=told)
 
+    @_alone
     def rescue(self) -> None:
         """What a dead process had in hand is named as doubt."""
         app = self.app
@@ -189,11 +211,13 @@ class Rounds:
             self.app.dispatcher.sweep(tally)
         _log_tally("swept", tally)
 
+    @_alone
     def close_questions(self) -> None:
         """Questions that nobody answered become calls."""
         if closed := self.app.dispatcher.close_questions():
             log.event("unanswered", questions=closed)
 
+    @_alone
     def ask_home(self) -> None:
         """One task a day names how many patients wait for somebody to say that they are home."""
         with self.app.storage.transaction() as tx:

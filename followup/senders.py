@@ -1,30 +1,36 @@
-"""Which sender may be used now: breakers kept in the database, judged by what every attempt led to.
+"""Which sender may be used now, and how fast: breakers and buckets kept in the database, for all daemons on it.
 
 A channel has one sender: its account at its provider. A call needs none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from followup.care.breaker import Breaker
+from followup.care.pace import Bucket, wait
 from followup.care.people import ChannelName
 from followup.care.task import TaskKind, new_task
 from followup.channels.slots import Result
 from followup.replan import PROGRAM, Clinic
 from followup.storage import Transaction
 from followup.storage.breakers import Sender
+from followup.storage.outbox_rows import Claim
 
 
 @dataclass(frozen=True)
 class Senders:
-    """The senders of one process. `ordinary`: how many messages may be on the wire at once when all is well."""
+    """The senders of one process. `ordinary`: how many messages may be on the wire at once when all is well.
+
+    `paces`: segments, or mails, a second; a channel without one goes as fast as it can.
+    """
 
     clinic: Clinic
     accounts: Mapping[ChannelName, str]
     ordinary: int
+    paces: Mapping[ChannelName, float] = field(default_factory=dict)
     _known: dict[ChannelName, Breaker] = field(default_factory=dict, repr=False)
 
     def room(self, tx: Transaction, channel: ChannelName, now: datetime) -> int:
@@ -34,11 +40,23 @@ class Senders:
         room = self._breaker(tx, channel).room(now)
         return self.ordinary if room is None else min(room, self.ordinary)
 
-    def begun(self, tx: Transaction, channel: ChannelName, count: int, now: datetime) -> None:
-        """So many were claimed; of a sender that is tried again no more follow before they are back."""
-        if channel in self.accounts and count:
-            before = self._breaker(tx, channel)
-            self._change(tx, channel, before, before.begun(count, now), now)
+    def bucket(self, tx: Transaction, channel: ChannelName, now: datetime) -> Bucket | None:
+        """What may be sent at this pace, held against other daemons; None where there is no pace to keep to."""
+        per_second = self.paces.get(channel)
+        return None if per_second is None else tx.paces.hold(self._sender(channel), per_second, now)
+
+    def wait(self, channel: ChannelName, bucket: Bucket) -> timedelta:
+        """How long until such a bucket holds something again."""
+        return wait(bucket, self.paces[channel])
+
+    def begun(self, tx: Transaction, channel: ChannelName, claims: Sequence[Claim], now: datetime) -> None:
+        """These were claimed; of a sender that is tried again no more follow before they are back."""
+        if channel not in self.accounts or not claims:
+            return
+        before = self._breaker(tx, channel)
+        self._change(tx, channel, before, before.begun(len(claims), now), now)
+        if bucket := self.bucket(tx, channel, now):
+            tx.paces.write(self._sender(channel), bucket.spent(sum(max(1, claim.segments) for claim in claims)))
 
     def heard(self, tx: Transaction, channel: ChannelName, results: Iterable[Result], now: datetime) -> None:
         """What attempts led to, in the transaction that writes it down."""

@@ -117,6 +117,7 @@ class Twilio(TomlTable):
     sender_number: Number | None = None
     messaging_service: Annotated[str, sid("MG")] | None = Field(default=None, validate_default=True)
     base_url: str = "https://api.twilio.com"
+    segments_per_second: Annotated[int, whole(1, 1000, "segments")] | None = None
     carrier_confirms_stop: bool = True
 
     _allowed = field_validator("base_url")(endpoints.twilio_base_url)
@@ -143,6 +144,7 @@ class Smtp(TomlTable):
     sender_name: Line = ""
     reply_to: Address = ""
     unsubscribe_address: Address = ""
+    mails_per_second: Annotated[int, whole(1, 1000, "mails")] | None = None
 
     _is_mail_host = field_validator("host")(endpoints.mail_host)
 

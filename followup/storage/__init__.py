@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from followup.errors import StorageError
 from followup.storage import schema
 from followup.storage.absences import Absences
 from followup.storage.agreements import Agreements
+from followup.storage.alone import alone
 from followup.storage.audit import Audit
 from followup.storage.backlog import Backlog
 from followup.storage.breakers import Breakers
@@ -24,6 +25,7 @@ from followup.storage.faults import translated
 from followup.storage.history import History
 from followup.storage.inbox import Inbox
 from followup.storage.outbox import Outbox
+from followup.storage.paces import Paces
 from followup.storage.register import Register
 from followup.storage.seal import Sealer
 from followup.storage.sending import Sending
@@ -77,6 +79,10 @@ class Transaction:
         return Breakers(self.connection)
 
     @cached_property
+    def paces(self) -> Paces:
+        return Paces(self.connection)
+
+    @cached_property
     def chain(self) -> Chain:
         return Chain(self.connection, self.sealer)
 
@@ -120,6 +126,9 @@ class Storage:
 
     def __init__(self, url: str, sealer: Sealer) -> None:
         self.engine = open_engine(url)
+        # PostgreSQL shows each statement the newest state anyway: a transaction would only cost two round trips.
+        on_postgresql = self.engine.dialect.name == "postgresql"
+        self._reading = {"isolation_level": "AUTOCOMMIT"} if on_postgresql else {"reading": True}
         self.sealer = sealer
 
     @contextmanager
@@ -133,8 +142,8 @@ class Storage:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """Read one moment's state without keeping writers waiting."""
-        with translated(), self.engine.connect().execution_options(reading=True) as connection:
+        """Read without keeping writers waiting: of SQLite one moment's state, of PostgreSQL each statement's."""
+        with translated(), self.engine.connect().execution_options(**self._reading) as connection:
             yield Transaction(connection, self.sealer)
 
     @contextmanager
@@ -143,6 +152,10 @@ class Storage:
         with translated(), self.engine.connect() as connection, connection.begin() as begun:
             yield Transaction(connection, self.sealer)
             begun.rollback()
+
+    def alone(self, work: str) -> AbstractContextManager[bool]:
+        """Whether this is the one daemon of the database at a work; see `alone.py`."""
+        return alone(self.engine, work)
 
     def migrate(self) -> tuple[str | None, str]:
         """Bring the schema up to this program's version; returns the versions before and after."""

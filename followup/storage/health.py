@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
@@ -12,7 +13,7 @@ from followup.care.delivery import Status
 from followup.care.message import Kind
 from followup.care.people import ChannelName
 from followup.storage.faults import CorruptStorageError, explained
-from followup.storage.tables import WAITING, attempts, messages, procedures, replies
+from followup.storage.tables import WAITING, attempts, contacts, messages, procedures, replies
 
 
 def sound(connection: Connection) -> bool:
@@ -49,6 +50,45 @@ def due_by(connection: Connection, moment: datetime, channels: Collection[Channe
         .group_by(messages.c.channel)
     )
     return {ChannelName(channel): count for channel, count in connection.execute(query)}
+
+
+class Wave(NamedTuple):
+    """Messages that are due, and end, at the same moments for contacts of one zone."""
+
+    due_at: datetime
+    valid_until: datetime
+    zone: str
+    messages: int
+
+
+def waves(connection: Connection, channel: ChannelName, until: datetime) -> list[Wave]:
+    """What waits on a channel and is due by a moment, reminders only: nothing else waits for its turn."""
+    w = messages.c
+    what = (w.due_at, w.valid_until, contacts.c.zone)
+    query = (
+        select(*what, func.count())
+        .join(contacts, contacts.c.id == w.contact_id)
+        .where(WAITING, w.channel == channel, w.kind == Kind.REMINDER, w.due_at <= until)
+        .group_by(*what)
+    )
+    return [Wave(*row) for row in connection.execute(query)]
+
+
+LATEST_ATTEMPTS = 1000
+UNKNOWN_SEGMENTS = 2.0
+"""A text of which no attempt is on record is taken for a long one."""
+
+
+def segments_each(connection: Connection) -> float:
+    """How many segments a text had, over the latest that were sent."""
+    latest = (
+        select(attempts.c.segments)
+        .where(attempts.c.segments > 0)
+        .order_by(attempts.c.id.desc())
+        .limit(LATEST_ATTEMPTS)
+    ).subquery()
+    found = connection.scalar(select(func.avg(latest.c.segments)))
+    return UNKNOWN_SEGMENTS if found is None else float(found)
 
 
 def questions_due_by(connection: Connection, moment: datetime) -> int:

@@ -12,6 +12,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, text, update
 
@@ -164,6 +166,27 @@ class HeartbeatOwner:
                 self._beaten = began if counts else None
         for buried in connection.scalars(_BURY, {"seconds": self._dead_after}):
             forget(buried)
+
+
+@dataclass(frozen=True, slots=True)
+class Beating:
+    """An owner that is not taken for dead: since when it runs (UTC), and how long ago its heart beat."""
+
+    name: str
+    started_at: datetime
+    beat_ago: timedelta
+
+
+def beating(connection: Connection) -> list[Beating]:
+    """The daemons of a PostgreSQL database, the oldest first; on SQLite there is one, proven by its lock."""
+    if connection.dialect.name != "postgresql":
+        return []
+    ago = func.extract("epoch", _NOW - owners.c.beat_at)
+    query = select(owners.c.name, owners.c.started_at, ago).where(_ALIVE).order_by(owners.c.started_at)
+    return [
+        Beating(name, started_at, timedelta(seconds=max(0.0, float(seconds))))
+        for name, started_at, seconds in connection.execute(query, {"seconds": DEAD_AFTER})
+    ]
 
 
 def _drop(name: str | None, file: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Integer, String, Table
+from sqlalchemy import Column, Date, Float, Integer, String, Table
 
 from followup.storage.column_types import BlindIndex, Id, Utc
 from followup.storage.tables import metadata
@@ -30,6 +30,15 @@ breakers = Table(
     Column("wait_seconds", Integer, nullable=False),
     Column("allowance", Integer, nullable=False),
     Column("changed_at", Utc, nullable=False),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    # How much each sender may send at once (see care/pace.py); one that keeps to no pace has no row.
+    Column("name", String(80), primary_key=True),
+    Column("tokens", Float, nullable=False),
+    Column("at", Utc, nullable=False),
 )
 
 owners = Table(

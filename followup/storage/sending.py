@@ -34,6 +34,25 @@ LONGEST_CODE = 32
 """Letters of a provider's code; what is longer is no code."""
 
 
+# Built once: building a statement costs more than running it.
+_DUE = (
+    select(messages)
+    .where(WAITING, messages.c.priority == bindparam("its_priority"), messages.c.due_at <= bindparam("now"))
+    .where(messages.c.channel == bindparam("channel"))
+    .order_by(messages.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_ATTEMPT = insert(attempts)
+_TEXTS_SINCE = select(messages.c.address_index, messages.c.sent_at).where(
+    messages.c.address_index.in_(bindparam("indexes", expanding=True)),
+    messages.c.sent_at >= bindparam("since"),
+    messages.c.channel == ChannelName.SMS,
+    messages.c.kind == Kind.REMINDER,
+    messages.c.status.not_in(sorted(NOT_SENT)),
+)
+
+
 class Sending:
     """The dispatcher's side of the outbox, within one transaction."""
 
@@ -48,26 +67,24 @@ class Sending:
         return first is not None and first <= now
 
     def due(
-        self, now: datetime, limit: int, channel: ChannelName, kinds: Collection[Kind] | None = None
+        self,
+        now: datetime,
+        limit: int,
+        channel: ChannelName,
+        kinds: Collection[Kind] | None = None,
+        paced: int | None = None,
     ) -> list[Entry]:
         """What should go now by one channel, the most pressing first; on PostgreSQL what others hold is left.
 
-        Of `kinds` alone, if given.
+        Of `kinds` alone, if given. `paced` is the most of what can wait for its turn, as answers and pages cannot.
         """
-        only = [] if kinds is None else [messages.c.kind.in_(sorted(kinds))]
+        query = _DUE if kinds is None else _DUE.where(messages.c.kind.in_(sorted(kinds)))
         found: list[Entry] = []
         for priority in Priority:
-            query = (
-                select(messages)
-                .where(WAITING, messages.c.priority == priority, messages.c.due_at <= now)
-                .where(messages.c.channel == channel, *only)
-                .order_by(messages.c.due_at)
-                .limit(limit - len(found))
-                .with_for_update(skip_locked=True)
-            )
-            found += entries(self._connection, query)
-            if len(found) >= limit:
-                break
+            most = limit if paced is None or priority is Priority.AT_ONCE else min(limit, paced)
+            asked = {"channel": channel, "its_priority": priority, "now": now, "most": most - len(found)}
+            if most > len(found):
+                found += entries(self._connection, query, asked)
         return found
 
     def own_words(self, message_id: int) -> tuple[str, Text]:
@@ -128,7 +145,7 @@ class Sending:
         if claims:
             ids = new_ids(now, len(claims))
             rows = [self._attempt_row(next(ids), claim, owner, now) for claim in claims]
-            self._connection.execute(insert(attempts), rows)
+            self._connection.execute(_ATTEMPT, rows)
 
     def _attempt_row(self, row: int, claim: Claim, owner: str, now: datetime) -> dict[str, Any]:
         words = packed(claim.words)
@@ -205,17 +222,9 @@ class Sending:
 
     def texts_since(self, indexes: Collection[bytes], since: datetime) -> dict[bytes, list[datetime]]:
         """When each number was texted with something that counts toward the caps."""
-        w = messages.c
-        query = select(w.address_index, w.sent_at).where(
-            w.address_index.in_(indexes),
-            w.sent_at >= since,
-            w.channel == ChannelName.SMS,
-            w.kind == Kind.REMINDER,
-            w.status.not_in(NOT_SENT),
-        )
         found: dict[bytes, list[datetime]] = defaultdict(list)
-        for row in self._connection.execute(query):
-            found[row.address_index].append(row.sent_at)
+        for index, sent_at in self._connection.execute(_TEXTS_SINCE, {"indexes": indexes, "since": since}).all():
+            found[index].append(sent_at)
         return found
 
 

@@ -113,8 +113,8 @@ def test_faults_of_the_files_are_all_told_before_anything_is_done(clinic: Clinic
 def test_a_database_that_is_missing_old_or_held_by_another_program_is_told_in_one_line(clinic: Clinic) -> None:
     clinic.outsider("UPDATE alembic_version SET version_num = '0000'")
     said = clinic.refuses(6, "run")
-    assert said == "the database is of version 0000, this program needs 0003: run `followup migrate`"
-    clinic.outsider("UPDATE alembic_version SET version_num = '0003'")
+    assert said == "the database is of version 0000, this program needs 0004: run `followup migrate`"
+    clinic.outsider("UPDATE alembic_version SET version_num = '0004'")
 
     with closing(sqlite3.connect(clinic.folder / "followup.db", isolation_level=None)) as another:
         another.execute("BEGIN EXCLUSIVE")

@@ -105,6 +105,8 @@ def test_a_setting_shown_commented_out_is_right_when_it_is_switched_on(tmp_path:
     has_no_default = {
         "twilio.messaging_service",
         "twilio.api_key",
+        "twilio.segments_per_second",
+        "smtp.mails_per_second",
         "smtp.ca_file",
         "smtp.sender_name",
         "smtp.reply_to",

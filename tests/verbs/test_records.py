@@ -44,7 +44,7 @@ IN_THE_RECORD = {
 LEFT_OUT = {"stale": "a mark that a timeline is to be made anew; a tick takes it away, and it says nothing else"}
 """Tables about a patient that are not in the record, each with its reason."""
 
-OF_THE_PRACTICE = {"seals", "breakers", "owners", "absences", "switches"}
+OF_THE_PRACTICE = {"seals", "breakers", "owners", "paces", "absences", "switches"}
 """Tables that say nothing of any patient: who may send, which sender works, who of the staff is away."""
 
 ABOUT_SOMEBODY = {"patient_id", "contact_id", "message_id", "procedure_id", "address_index"}
