@@ -127,9 +127,9 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int)
     options = parser.parse_args()
     with ExitStack() as stack:
-        given = Sinks(options.http_port or 0, options.smtp_port or 0)
-        wanted = given.smtp_port if options.kind == "email" else given.http_port
-        sinks = given if wanted else stack.enter_context(running_sinks())
+        given = options.smtp_port if options.kind == "email" else options.http_port
+        own = Sinks(options.http_port or 1, options.smtp_port or 1)
+        sinks = own if given else stack.enter_context(running_sinks())
         print(json.dumps(run(options.kind, options.n, options.threads, sinks)))
 
 

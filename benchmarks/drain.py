@@ -92,9 +92,10 @@ def main() -> None:
     parser.add_argument("--future", type=int, default=0)
     options = parser.parse_args()
     with ExitStack() as stack:
-        given = Sinks(options.http_port or 0, options.smtp_port or 0)
-        wanted = given.http_port if options.channel == "sms" else given.smtp_port
-        sinks = given if wanted else stack.enter_context(running_sinks())
+        given = options.http_port if options.channel == "sms" else options.smtp_port
+        # The other channel's port is spoken to by nobody.
+        own = Sinks(options.http_port or 1, options.smtp_port or 1)
+        sinks = own if given else stack.enter_context(running_sinks())
         channel = ChannelName(options.channel)
         print(json.dumps(run(channel, options.database_url, options.n, sinks, options.future)))
 

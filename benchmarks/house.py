@@ -120,6 +120,7 @@ def _made_anew(database_url: str) -> str:
     file = Path(url.database or "").absolute()
     file.touch()
     file.chmod(0o600)  # the daemon refuses one that others may read
+    file.with_name(f"{file.name}.generation").unlink(missing_ok=True)  # or it takes this for an old copy
     engine = create_engine(url)
     try:
         _forget_ours(engine)

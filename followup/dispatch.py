@@ -46,6 +46,12 @@ SLICE = timedelta(seconds=10)
 GROUP = 32
 """Outcomes written in one commit at the most: so many a crash can leave in doubt though they were heard."""
 
+SMALL_GROUP = 12
+"""So many where the provider is slow: those behind them go out the sooner."""
+
+REFILL = 0.15
+"""Once so large a part of what may be on its way has come back, more is claimed."""
+
 SWEEP = 200
 """Rows handled in one transaction of the sweep."""
 
@@ -156,13 +162,13 @@ class Dispatcher:
         return self._send(turn, tally) if channel in self.slots else None
 
     def _send(self, turn: _Turn, tally: Tally) -> timedelta | None:
-        """Batch after batch: the next is claimed when half of what is on its way has come back."""
+        """Batch after batch: the next is claimed as soon as a part of the last has come back."""
         last_word = LastWord(self._look, self.holds)
         flight = self.slots[turn.channel].flight(partial(self._still_true, turn, last_word))
         again: timedelta | None = timedelta()
         try:
             while again == timedelta() and self._goes_on(turn):
-                if len(flight) <= self.senders.ordinary // 2:
+                if len(flight) <= self.senders.ordinary * (1 - REFILL):
                     began = monotonic()
                     claims, again = self._take(turn, len(flight))
                     turn.in_hand.update((claim.entry.id, claim) for claim in claims)
@@ -177,7 +183,7 @@ class Dispatcher:
         return None if self.stopping.is_set() else again
 
     def _hear(self, turn: _Turn, flight: Flight, tally: Tally) -> None:
-        heard = flight.heard(GROUP)
+        heard = flight.heard(SMALL_GROUP if flight.is_slow else GROUP)
         self._record([(turn.in_hand.pop(message.id), result) for message, result in heard], tally)
 
     def _goes_on(self, turn: _Turn) -> bool:

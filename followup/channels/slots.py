@@ -24,7 +24,7 @@ StillTrueOf = Callable[[Message], timedelta]
 
 _NOT_BEGUN = "stopped before it was begun"
 
-GATHERING = timedelta(milliseconds=20)
+GATHERING = timedelta(milliseconds=5)
 """So long the first results that are known wait for others to be written down with them."""
 
 FEWEST = 3
@@ -50,6 +50,10 @@ class Slots:
         """For one drain: `still_true` is asked about each of its messages once connected."""
         self._open = min(FEWEST, self.size)
         return Flight(self, still_true)
+
+    @property
+    def all_open(self) -> bool:
+        return self._open >= self.size
 
     def open_all(self) -> None:
         """The provider is slow."""
@@ -120,6 +124,11 @@ class Flight:
     def __len__(self) -> int:
         """How many were begun and have not been heard of."""
         return self._out
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the provider keeps all the slots waiting."""
+        return self._slots.all_open
 
     def begin(self, batch: Sequence[Message]) -> None:
         """Start at once, as far as slots are free."""
