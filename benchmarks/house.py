@@ -10,19 +10,23 @@ import base64
 import os
 import secrets
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy import Engine, bindparam, create_engine, inspect, make_url, text
 
 from followup.app import App, build_app
 from followup.care.people import ChannelName, ConsentTo, Role
 from followup.config import Answers, write_config
+from followup.enroll import enroll_in_chunks
 from followup.entered import Enrollment, NewPerson
 from followup.storage.agreements import Consent
+from followup.storage.column_types import Utc
+from followup.storage.engine import sqlite_path
 from followup.storage.register import NewContact
 from followup.storage.tables import messages, metadata
 
@@ -150,32 +154,44 @@ def _forget_ours(engine: Engine) -> None:
             connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 
+OTHERS = 1000
+"""Patients to whom the rows that are not due belong; none of them is in the wave that is measured."""
+
+
 def add_future(app: App, count: int) -> None:
-    """So many rows that become due in the next weeks: copies of one of ours, each with its own key and time."""
+    """So many rows that become due in the next weeks: copies of others' rows, each with its own key and time."""
+    others = people(ChannelName.SMS, min(OTHERS, count), first=1_000_000, on=DAY_0 + timedelta(days=30))
+    for _ in enroll_in_chunks(app.storage, app.clinic, others, lambda: BEFORE, "benchmark"):
+        pass
     columns = [column.name for column in messages.columns]
+    later = _LATER[app.storage.engine.dialect.name]
     apart = {
         "id": "m.id + CAST(4194304 AS BIGINT) * (n.n + 1)",
         "key": "m.key || ':' || n.n",
-        **dict.fromkeys(("not_before", "due_at"), _LATER[app.storage.engine.dialect.name].format(7)),
-        "valid_until": _LATER[app.storage.engine.dialect.name].format(9),
-        "status": "'planned'",
-        "reason": "NULL",
+        **{name: later.format(name) for name in ("not_before", "due_at", "valid_until")},
     }
-    with app.storage.transaction() as tx:
-        query = (
-            f"WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < {count}) "  # noqa: S608  names of columns and numbers
-            f"INSERT INTO messages ({', '.join(columns)}) "
-            f"SELECT {', '.join(apart.get(name, f'm.{name}') for name in columns)} "
-            "FROM n, (SELECT * FROM messages ORDER BY id LIMIT 1) AS m"
-        )
-        tx.connection.execute(text(query.replace(":", "\\:")))
+    copies = f"SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < {count - min(OTHERS, count)}"
+    query = (
+        f"WITH RECURSIVE n (n) AS ({copies}), "
+        f"m AS (SELECT *, row_number() OVER (ORDER BY id) - 1 AS place FROM messages WHERE due_at > :due) "
+        f"INSERT INTO messages ({', '.join(columns)}) "
+        f"SELECT {', '.join(apart.get(name, f'm.{name}') for name in columns)} "
+        f"FROM n JOIN m ON m.place = n.n % {OTHERS}"
+    )
+    if count > OTHERS:
+        with app.storage.transaction() as tx:
+            tx.connection.execute(text(query.replace("':'", "'-'")).bindparams(bindparam("due", DUE, Utc)))
     with app.storage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
+    if path := sqlite_path(app.storage.engine):
+        # A log as long as the database would be looked through for every page: no clinic writes all at once.
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 _LATER = {
-    "sqlite": "strftime('%Y-%m-%d %H:%M:%f000', m.due_at, '+{} days', '+' || (n.n % 2000000) || ' seconds')",
-    "postgresql": "m.due_at + interval '{} days' + (n.n % 2000000) * interval '1 second'",
+    "sqlite": "strftime('%Y-%m-%d %H\\:%M\\:%f000', m.{}, '+' || (n.n % 2000000) || ' seconds')",
+    "postgresql": "m.{} + (n.n % 2000000) * interval '1 second'",
 }
 
 
@@ -197,17 +213,19 @@ def database(kind: str, folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
-def people(channel: ChannelName, count: int, first: int = 0, plan: str = PLAN) -> Iterator[Enrollment]:
+def people(
+    channel: ChannelName, count: int, first: int = 0, plan: str = PLAN, on: date = DAY_0
+) -> Iterator[Enrollment]:
     """So many patients, each with a number or an address of their own; by `PLAN` each gets one message."""
     for number in range(first, first + count):
         yield Enrollment(
             plan=plan,
-            on=DAY_0,
+            on=on,
             name=_name(number),
             birth_date=_BIRTH,
             record_number=f"B-{number}",
             patient=_person(channel, number),
-            discharged_at=BEFORE,
+            discharged_at=BEFORE if on == DAY_0 else None,
         )
 
 

@@ -18,10 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import drain
 import house
 
-from followup.care.people import ChannelName
 from followup.rounds import Rounds
 
 ROUNDS = 200
@@ -43,8 +41,7 @@ def run(database_url: str, rows: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory() as folder,
         closing(house.open_house(Path(folder) / "clinic", database_url, 1, 1, house.BEFORE)) as app,
     ):
-        drain.seed(app, ChannelName.SMS, 1)
-        house.add_future(app, rows - 1)
+        house.add_future(app, rows)
         rounds = Rounds(app)
         assert app.dispatcher.idle()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
