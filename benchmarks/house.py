@@ -154,6 +154,7 @@ def _forget_ours(engine: Engine) -> None:
             connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 
+SLICE = 100_000
 OTHERS = 1000
 """Patients to whom the rows that are not due belong; none of them is in the wave that is measured."""
 
@@ -166,21 +167,24 @@ def add_future(app: App, count: int) -> None:
     columns = [column.name for column in messages.columns]
     later = _LATER[app.storage.engine.dialect.name]
     apart = {
-        "id": "m.id + CAST(4194304 AS BIGINT) * (n.n + 1)",
-        "key": "m.key || ':' || n.n",
+        "id": "p.id + CAST(4194304 AS BIGINT) * (n.n + 1)",
+        "key": "p.key || '-' || n.n",
         **{name: later.format(name) for name in ("not_before", "due_at", "valid_until")},
     }
-    copies = f"SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < {count - min(OTHERS, count)}"
     query = (
-        f"WITH RECURSIVE n (n) AS ({copies}), "
-        f"m AS (SELECT *, row_number() OVER (ORDER BY id) - 1 AS place FROM messages WHERE due_at > :due) "
+        "WITH RECURSIVE n (n) AS "
+        "(SELECT CAST(:first AS INTEGER) UNION ALL SELECT n + 1 FROM n WHERE n + 1 < :behind), "
+        "m AS (SELECT * FROM messages WHERE due_at > :due ORDER BY id LIMIT :others), "
+        "p AS (SELECT *, row_number() OVER (ORDER BY id) - 1 AS place FROM m) "
         f"INSERT INTO messages ({', '.join(columns)}) "
-        f"SELECT {', '.join(apart.get(name, f'm.{name}') for name in columns)} "
-        f"FROM n JOIN m ON m.place = n.n % {OTHERS}"
+        f"SELECT {', '.join(apart.get(name, f'p.{name}') for name in columns)} "
+        "FROM n JOIN p ON p.place = n.n % :others"
     )
-    if count > OTHERS:
+    statement = text(query).bindparams(bindparam("due", DUE, Utc))
+    for first in range(0, count - OTHERS, SLICE):  # each well within the time that a statement is given
         with app.storage.transaction() as tx:
-            tx.connection.execute(text(query.replace("':'", "'-'")).bindparams(bindparam("due", DUE, Utc)))
+            behind = min(first + SLICE, count - OTHERS)
+            tx.connection.execute(statement, {"first": first, "behind": behind, "others": OTHERS})
     with app.storage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
     if path := sqlite_path(app.storage.engine):
@@ -190,8 +194,8 @@ def add_future(app: App, count: int) -> None:
 
 
 _LATER = {
-    "sqlite": "strftime('%Y-%m-%d %H\\:%M\\:%f000', m.{}, '+' || (n.n % 2000000) || ' seconds')",
-    "postgresql": "m.{} + (n.n % 2000000) * interval '1 second'",
+    "sqlite": "strftime('%Y-%m-%d %H\\:%M\\:%f000', p.{}, '+' || (n.n % 2000000) || ' seconds')",
+    "postgresql": "p.{} + (n.n % 2000000) * interval '1 second'",
 }
 
 
