@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
-from time import monotonic
 
 from followup import log
 from followup.care.attempt import Attempt, Outcome, judge
@@ -36,6 +35,7 @@ from followup.senders import Senders
 from followup.storage import Storage, Transaction
 from followup.storage.faults import RefusedStatementError
 from followup.storage.guard import refusal
+from followup.storage.heartbeat import elapsed
 from followup.storage.outbox_rows import Claim, Entry
 from followup.storage.owner import Owner
 from followup.timekeeping import Timekeeper
@@ -169,7 +169,7 @@ class Dispatcher:
         try:
             while again == timedelta() and self._goes_on(turn):
                 if len(flight) <= self.senders.ordinary * (1 - REFILL):
-                    began = monotonic()
+                    began = elapsed()
                     claims, again = self._take(turn, len(flight))
                     turn.in_hand.update((claim.entry.id, claim) for claim in claims)
                     batch = [_message(claim) for claim in claims]

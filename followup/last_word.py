@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from time import monotonic
 
 from followup.care.delivery import Status
 from followup.care.message import POLICIES, Kind, Message
@@ -20,6 +19,7 @@ from followup.care.people import Patient
 from followup.care.standing import held_by_facts
 from followup.replan import Clinic
 from followup.storage import Transaction
+from followup.storage.heartbeat import elapsed
 from followup.storage.outbox_rows import Entry
 
 HOLDS = timedelta(milliseconds=100)
@@ -33,7 +33,8 @@ Untils = Mapping[int, datetime]
 class LastWord:
     """`look` is called by one thread at a time; what it raises is raised where it was asked.
 
-    `holds` is how long an answer counts; durations are the machine's own, whatever clock the house is on.
+    `holds` is how long an answer counts: time that the machine itself counts, also while it sleeps, whatever clock
+    the house is on.
     """
 
     def __init__(self, look: Callable[[Sequence[Message]], Untils], holds: timedelta = HOLDS) -> None:
@@ -44,7 +45,7 @@ class LastWord:
         self._known: dict[int, tuple[datetime | None, float]] = {}
 
     def expect(self, messages: Sequence[Message], untils: Untils, asked_at: float) -> None:
-        """These will ask soon, in this order; what their claim found counts from `asked_at` (`monotonic`)."""
+        """These will ask soon, in this order; what their claim found counts from `asked_at` (`elapsed`)."""
         with self._turn:
             self._coming.update((message.id, message) for message in messages)
             self._known.update((message.id, (untils.get(message.id), asked_at)) for message in messages)
@@ -54,9 +55,9 @@ class LastWord:
         with self._turn:
             self._coming.pop(message.id, None)
             until, asked_at = self._known.pop(message.id, (None, -math.inf))
-            if monotonic() - asked_at < self._holds:
+            if elapsed() - asked_at < self._holds:
                 return until
-            asked, now = [message, *islice(self._coming.values(), AHEAD)], monotonic()
+            asked, now = [message, *islice(self._coming.values(), AHEAD)], elapsed()
             found = self._look(asked)
             self._known.update((each.id, (found.get(each.id), now)) for each in asked[1:])
             return found.get(message.id)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 
 import pytest
 from world import World, numbered, person
@@ -22,6 +21,7 @@ from followup.dispatch import Tally
 from followup.errors import StorageError
 from followup.last_word import AHEAD, LastWord, Untils
 from followup.sandbox.twilio_server import Event
+from followup.storage.heartbeat import elapsed
 
 UNTIL = datetime(2026, 10, 30, 20, 0, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ class Facts:
 def test_what_goes_as_soon_as_it_was_claimed_has_been_asked_about_in_its_claim() -> None:
     facts = Facts(set())
     last_word = LastWord(facts.look, timedelta(hours=1))
-    last_word.expect([a_message(1)], {1: UNTIL}, monotonic())
+    last_word.expect([a_message(1)], {1: UNTIL}, elapsed())
     assert last_word.until(a_message(1)) == UNTIL
     assert facts.looks == []
 
@@ -54,7 +54,7 @@ def test_what_has_waited_is_asked_about_anew_and_those_next_in_line_with_it() ->
     facts = Facts({1, 3})
     last_word = LastWord(facts.look, timedelta(hours=1))
     messages = [a_message(number) for number in range(1, 60)]
-    last_word.expect(messages, {message.id: UNTIL for message in messages}, monotonic() - 2 * 3600)
+    last_word.expect(messages, {message.id: UNTIL for message in messages}, elapsed() - 2 * 3600)
     assert [last_word.until(message) for message in messages[:3]] == [UNTIL, None, UNTIL]
     assert facts.looks == [list(range(1, AHEAD + 2))]
 
@@ -62,7 +62,7 @@ def test_what_has_waited_is_asked_about_anew_and_those_next_in_line_with_it() ->
 def test_an_answer_is_used_once() -> None:
     facts = Facts({1})
     last_word = LastWord(facts.look, timedelta(hours=1))
-    last_word.expect([a_message(1)], {1: UNTIL}, monotonic())
+    last_word.expect([a_message(1)], {1: UNTIL}, elapsed())
     assert last_word.until(a_message(1)) == UNTIL
     facts.true.clear()
     assert last_word.until(a_message(1)) is None
@@ -72,7 +72,7 @@ def test_where_nothing_holds_each_is_asked_about_by_itself_at_its_own_moment() -
     facts = Facts({1, 2})
     last_word = LastWord(facts.look, timedelta(0))
     messages = [a_message(1), a_message(2)]
-    last_word.expect(messages, {1: UNTIL, 2: UNTIL}, monotonic())
+    last_word.expect(messages, {1: UNTIL, 2: UNTIL}, elapsed())
     assert last_word.until(messages[0]) == UNTIL
     facts.true.clear()
     assert last_word.until(messages[1]) is None
@@ -99,7 +99,7 @@ def test_many_threads_that_ask_at_once_share_a_look() -> None:
 
     last_word = LastWord(slowly, timedelta(hours=1))
     messages = [a_message(number) for number in range(64)]
-    last_word.expect(messages, {}, monotonic() - 2 * 3600)
+    last_word.expect(messages, {}, elapsed() - 2 * 3600)
     with ThreadPoolExecutor(16) as pool:
         asked = [pool.submit(last_word.until, message) for message in messages]
         begun.set()
