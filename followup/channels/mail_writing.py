@@ -22,6 +22,7 @@ LONGEST_LINE = 76
 _PLAIN = re.compile(r"(?! )[A-Za-z0-9@.,:;<>?=/_+ -]+(?<! )")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_-]+(?:[.+][A-Za-z0-9_-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
+_EMPTY_LINES = re.compile(rb"\r\n(?:[ \t]*\r\n)+")
 _VERSION = b"MIME-Version: 1.0\r\n"
 _UTF8 = SMTP.clone(utf8=True)
 
@@ -93,4 +94,5 @@ def _folded_address(name: str, address: str, shown: str, *, utf8: bool) -> bytes
 def _written(name: str, value: object, *, utf8: bool) -> bytes:
     policy = _UTF8 if utf8 else SMTP
     _, made = policy.header_store_parse(name, value)
-    return policy.fold_binary(name, made)
+    # Between two words that are too long to fold, Python 3.11 leaves a line empty, which would end the header.
+    return _EMPTY_LINES.sub(b"\r\n", policy.fold_binary(name, made))

@@ -16,7 +16,7 @@ from typing import cast
 import fast_mail_parser
 import pytest
 from channel_parts import NOW, a_mail, a_mail_server, outcome
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from followup.care.message import Message, Text
@@ -117,15 +117,19 @@ def _by_second_parser(raw: bytes) -> list[object]:
     return [fields, found.subject, found.text_plain, found.text_html, [str(each) for each in found.warnings]]
 
 
+@settings(deadline=None)  # the standard library takes its time over odd words
 @given(_mails())
 def test_two_parsers_read_in_our_bytes_what_they_read_in_an_email_message(
     given_: tuple[Message, MailServer, datetime],
 ) -> None:
     ours, theirs = mail.build(*given_), reference(*given_)
+    # The standard library ends a header between two words that are too long to fold: there is nothing to compare.
+    assume("List-Unsubscribe" in email.message_from_bytes(theirs))
     assert _by_standard_library(ours) == _by_standard_library(theirs)
     assert _by_second_parser(ours) == _by_second_parser(theirs)
 
 
+@settings(deadline=None)
 @given(_mails())
 def test_every_line_is_short_ended_as_mail_lines_are_and_ascii_unless_the_address_is_not(
     given_: tuple[Message, MailServer, datetime],
@@ -157,3 +161,9 @@ def test_the_boundary_of_a_mail_is_its_own_and_the_same_on_every_attempt() -> No
     marks = [cast("str", email.message_from_bytes(raw).get_boundary()) for raw in (first, again, other)]
     assert marks[0] == marks[1] != marks[2]
     assert all(mark.startswith("=_") for mark in marks)
+
+
+def test_words_too_long_to_fold_do_not_end_the_header() -> None:
+    raw = mail.build(a_mail(), a_mail_server(25, sender_name=f"a  {'w' * 200} {'w' * 200}"), NOW)
+    assert email.message_from_bytes(raw)["List-Unsubscribe"]
+    assert "w" * 200 in email.message_from_bytes(raw)["From"]

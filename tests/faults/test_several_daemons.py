@@ -163,6 +163,7 @@ def test_four_daemons_killed_at_random_text_everybody_once_or_tell_a_person(
     clinic = world.app.clinic
     for _ in enroll_in_chunks(world.app.storage, clinic, entries(MESSAGES), world.clock.utc, "test"):
         pass
+    world.clock.move_to(DUE)  # the provider's clock, too
     nursery = daemons(tmp_path / "config.toml")
     for _ in range(DAEMONS):
         nursery.born()
