@@ -15,8 +15,8 @@ ONE_NUMBER = 1
 BURST = timedelta(seconds=1)
 """What a sender may send in so long, it may send at once; whatever it did not send before that is forgone."""
 
-SOONEST = timedelta(milliseconds=50)
-"""An empty bucket is looked into again after this at the soonest."""
+SOONEST, LATEST = timedelta(milliseconds=50), timedelta(seconds=1)
+"""An empty bucket is looked into again no sooner and no later: answers and pages do not wait for it to fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ def refilled(bucket: Bucket | None, per_second: float, now: datetime) -> Bucket:
 
 
 def wait(bucket: Bucket, per_second: float) -> timedelta:
-    """How long until something is in it."""
-    return max(SOONEST, timedelta(seconds=-bucket.tokens / per_second))
+    """How long until something is in it, or until it is worth another look."""
+    return min(max(SOONEST, timedelta(seconds=-bucket.tokens / per_second)), LATEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,8 @@ def _attribution(lines: Sequence[str], at: int) -> int:
             return 0
         if _ATTRIBUTION.fullmatch(joined) or _NAMES_AN_ADDRESS.fullmatch(joined):
             # The writer's own line may begin with "on" as well: the attribution is the shortest that ends here.
-            return (
-                0
-                if any(_attribution(lines[: at + count], later) for later in range(at + 1, at + count))
-                else count
-            )
+            shorter = any(_attribution(lines[: at + count], later) for later in range(at + 1, at + count))
+            return 0 if shorter else count
     return 0
 
 

@@ -54,6 +54,7 @@ class Figures:
     waits: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     overdue: int = 0
+    in_turn: int = 0
     tasks: dict[str, int] = field(default_factory=dict)
     late_tasks: int = 0
     listening: dict[str, Listening] = field(default_factory=dict)
@@ -101,6 +102,7 @@ class Found:
             "daemon": {"alive": self.beat.alive, "owned": self.beat.owned, "ticked": iso(self.beat.ticked)},
             "messages": figures.counts,
             "overdue": figures.overdue,
+            "wait_for_their_turn": figures.in_turn,
             "tasks": figures.tasks,
             "late_tasks": figures.late_tasks,
             "listening": {name: one.told() for name, one in figures.listening.items()},
@@ -219,6 +221,8 @@ def _figures(tx: Transaction, app: App, now: datetime) -> Figures:
     switches = tx.switches.all()
     live = switches.get(Switch.LIVE)
     waiting = tx.tasks.open_tasks()
+    overdue = tx.outbox.overdue(now, GRACE)
+    in_turn = sum(count for channel, count in overdue.items() if _goes_on(tx, app, channel, now))
     return Figures(
         app.clinic.in_trial(tx),
         live.at if live else None,
@@ -226,7 +230,8 @@ def _figures(tx: Transaction, app: App, now: datetime) -> Figures:
         tx.breakers.given_up(),
         _waits(switches),
         {str(status): count for status, count in sorted(tx.outbox.counts().items())},
-        tx.outbox.overdue(now, GRACE),
+        sum(overdue.values()) - in_turn,
+        in_turn,
         dict(Counter(str(task.level) for task in waiting)),
         sum(task.due_at < now and task.acknowledged_at is None for task in waiting),
         _listening(tx, app, now),
@@ -242,6 +247,14 @@ def _figures(tx: Transaction, app: App, now: datetime) -> Figures:
         shortfalls(tx, app.clinic.practice, app.paces, now),
         beating(tx.connection),
     )
+
+
+def _goes_on(tx: Transaction, app: App, channel: ChannelName, now: datetime) -> bool:
+    """Whether what is late only waits for its turn: its sender keeps to a pace, and one went a moment ago."""
+    from followup.storage import health
+
+    last = health.last_attempt(tx.connection, channel) if channel in app.paces else None
+    return last is not None and now - last <= GRACE
 
 
 def _listening(tx: Transaction, app: App, now: datetime) -> dict[str, Listening]:

@@ -61,7 +61,8 @@ def _print(app: App, found: Found) -> None:
         screen.say(f"           {_daemon(one, zone)}")
     screen.say(f"Messages:  {_counted(figures.counts) or 'none yet'}; {figures.overdue} overdue")
     screen.say(f"Next due:  {screen.when(figures.next_due, zone) if figures.next_due else 'nothing waits'}")
-    screen.say(f"Pace:      {_paces(figures.paces)}")
+    turn = f"; {figures.in_turn} wait for their turn" if figures.in_turn else ""
+    screen.say(f"Pace:      {_paces(figures.paces)}{turn}")
     screen.say(f"Tasks:     {_counted(figures.tasks) or 'none open'}")
     heard = ", ".join(
         f"{name} read {screen.when(one.read, zone)}" for name, one in figures.listening.items() if one.read

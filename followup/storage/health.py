@@ -74,6 +74,14 @@ def waves(connection: Connection, channel: ChannelName, until: datetime) -> list
     return [Wave(*row) for row in connection.execute(query)]
 
 
+def last_attempt(connection: Connection, channel: ChannelName) -> datetime | None:
+    """When the last attempt on a channel began; None if there was none."""
+    of_channel = select(attempts.c.began_at).join(messages, messages.c.id == attempts.c.message_id)
+    query = of_channel.where(messages.c.channel == channel).order_by(attempts.c.id.desc()).limit(1)
+    found: datetime | None = connection.scalar(query)
+    return found
+
+
 LATEST_ATTEMPTS = 1000
 UNKNOWN_SEGMENTS = 2.0
 """A text of which no attempt is on record is taken for a long one."""

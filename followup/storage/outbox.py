@@ -162,10 +162,11 @@ class Outbox:
         query = select(messages.c.status, func.count()).group_by(messages.c.status)
         return {Status(status): count for status, count in self._connection.execute(query)}
 
-    def overdue(self, now: datetime, grace: timedelta) -> int:
-        """How many should have gone longer than `grace` ago and neither went nor ended."""
-        query = select(func.count()).where(WAITING, messages.c.due_at < now - grace)
-        return int(self._connection.scalar(query) or 0)
+    def overdue(self, now: datetime, grace: timedelta) -> dict[ChannelName, int]:
+        """How many should have gone longer than `grace` ago and neither went nor ended, by channel."""
+        late = (WAITING, messages.c.due_at < now - grace)
+        query = select(messages.c.channel, func.count()).where(*late).group_by(messages.c.channel)
+        return {ChannelName(channel): count for channel, count in self._connection.execute(query)}
 
 
 def _swaps(changes: Changes) -> Iterator[Change]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cli_clinic import OperatorDesk, SandboxClinic
+from sqlalchemy import insert, select, update
 
 from followup.app import build_app
 from followup.care.breaker import Breaker, BreakerState
@@ -16,6 +18,7 @@ from followup.care.task import TaskKind, new_task
 from followup.clock import SystemClock
 from followup.storage.breakers import Sender
 from followup.storage.switches import Switch
+from followup.storage.tables import attempts, messages
 
 
 def tick(desk: OperatorDesk) -> None:
@@ -65,6 +68,39 @@ def test_an_overdue_message_is_red(sandbox_clinic: SandboxClinic) -> None:
         tx.connection.exec_driver_sql(
             "UPDATE messages SET due_at = '2026-01-01 00:00:00.000000' WHERE step = 'six-weeks'"
         )
+    app.close()
+    assert "1 messages are overdue" in sandbox_clinic.told("status")["red"]
+
+
+def test_what_is_late_while_its_sender_goes_on_at_its_pace_waits_for_its_turn(
+    sandbox_clinic: SandboxClinic,
+) -> None:
+    sandbox_clinic.enroll()
+    config = sandbox_clinic.config
+    config.write_text(config.read_text().replace("# segments_per_second = 1", "segments_per_second = 1"))
+    app = build_app(config)
+    with app.storage.transaction() as tx:
+        connection = tx.connection
+        late = "UPDATE messages SET due_at = '2026-01-01 00:00:00.000000' WHERE step = 'six-weeks'"
+        connection.exec_driver_sql(late + " AND channel = 'sms'")
+        begun = {
+            "id": 1,
+            "number": 1,
+            "owner": "x",
+            "words": b"x",
+            "words_hash": b"x",
+            "version": "v",
+            "segments": 1,
+        }
+        one = connection.scalar(select(messages.c.id).where(messages.c.channel == "sms").limit(1))
+        connection.execute(insert(attempts), begun | {"message_id": one, "began_at": app.clock.utc()})
+    app.close()
+    told = sandbox_clinic.told("status")
+    assert (told["overdue"], told["wait_for_their_turn"]) == (0, 1)
+    assert "1 segment a second by sms; 1 wait for their turn" in sandbox_clinic.run("status").stdout
+    app = build_app(config)
+    with app.storage.transaction() as tx:
+        tx.connection.execute(update(attempts).values(began_at=app.clock.utc() - timedelta(minutes=11)))
     app.close()
     assert "1 messages are overdue" in sandbox_clinic.told("status")["red"]
 

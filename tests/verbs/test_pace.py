@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from world import SENDER, World, numbered, person
 
 from followup.app import build_app
+from followup.care.pace import Bucket
 from followup.care.people import ChannelName, ConsentTo
 from followup.dispatch import Tally
 from followup.forecast import shortfalls
 from followup.messages import segments
+from followup.storage.breakers import Sender
 
 NEAR_CLOSING = datetime(2026, 10, 31, 0, 55, tzinfo=UTC)
 """Friday, 19:55 in Chicago: the window closes in five minutes."""
@@ -73,6 +75,22 @@ def test_an_answer_waits_for_nobody_s_turn(make_world: Callable[..., World], dat
     world.dispatcher.drain(ChannelName.SMS, Tally())
     assert [sms.to for sms in world.twilio.messages[before:]] == [number_of(0)]
     assert "STOP" in world.twilio.messages[-1].body
+
+
+def test_an_answer_does_not_wait_for_a_bucket_that_other_answers_have_emptied(
+    make_world: Callable[..., World], sqlite_url: str
+) -> None:
+    world = make_world(sqlite_url, segments_per_second=1)
+    enroll_many(world, 2)
+    account = world.app.senders.accounts[ChannelName.SMS]
+    with world.app.storage.transaction() as tx:
+        tx.paces.write(Sender(ChannelName.SMS, account), Bucket(-5000.0, world.clock.utc()))
+    assert world.dispatcher.drain(ChannelName.SMS, Tally()) == timedelta(seconds=1)
+    assert world.twilio.accepted() == 0
+    world.twilio.receive(number_of(0), "HELP", SENDER)
+    world.listen()
+    world.dispatcher.drain(ChannelName.SMS, Tally())
+    assert world.twilio.accepted() == 1
 
 
 def test_daemons_of_one_database_share_one_pace(make_world: Callable[..., World], database_url: str) -> None:
