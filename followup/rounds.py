@@ -26,6 +26,9 @@ from followup.storage import Transaction
 from followup.storage.guard import refusal
 from followup.storage.switches import Switch
 
+LOGGED_EVERY = timedelta(minutes=1)
+"""A wave that spreads at its sender's pace goes on for hours, and is told of so often."""
+
 AUDITED_FROM = 12
 """The hour (UTC) from which yesterday's list is complete: Twilio queues for ten hours at the most."""
 
@@ -115,11 +118,14 @@ class Rounds:
     def drain(self, channel: ChannelName) -> None:
         """All that may go now by one channel."""
         backlog.take_stock(self.app.storage, self.app.owner, self.app.clock.utc())
-        again = None if self.app.dispatcher.idle() else timedelta()
+        clock, tally = self.app.clock, Tally()
+        again, told_at = None if self.app.dispatcher.idle() else timedelta(), clock.monotonic()
         while again is not None and not self.stopping.wait(again.total_seconds()):
-            tally = Tally()
             again = self.app.dispatcher.drain(channel, tally)
-            _log_tally("sent", tally, channel=channel.value)
+            if clock.monotonic() - told_at >= LOGGED_EVERY.total_seconds():
+                _log_tally("sent", tally, channel=channel.value)
+                tally, told_at = Tally(), clock.monotonic()
+        _log_tally("sent", tally, channel=channel.value)
 
     def seal(self) -> None:
         """Put new lines of the trail under a seal; its head is logged, for those who keep logs elsewhere."""
