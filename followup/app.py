@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from followup.replies import Listener
     from followup.senders import Senders
 
+CLAIMED = 2
+"""For each message on its way another is claimed, so that the wire never waits for the database."""
+
 
 @dataclass(frozen=True)
 class App:
@@ -141,7 +144,7 @@ class App:
             ChannelName.SMS: f"{twilio.account_sid}@{urlsplit(twilio.base_url).hostname}",
             ChannelName.EMAIL: f"{smtp.host}:{smtp.port}",
         }
-        return Senders(self.clinic, accounts, self.config.daemon.in_flight, self.paces)
+        return Senders(self.clinic, accounts, CLAIMED * self.config.daemon.in_flight, self.paces)
 
     @property
     def paces(self) -> Mapping[ChannelName, float]:

@@ -40,17 +40,14 @@ from followup.storage.outbox_rows import Claim, Entry
 from followup.storage.owner import Owner
 from followup.timekeeping import Timekeeper
 
-SLICE = timedelta(seconds=10)
+SLICE = timedelta(minutes=1)
 """One drain works no longer than this before other jobs have their turn."""
 
 GROUP = 32
 """Outcomes written in one commit at the most: so many a crash can leave in doubt though they were heard."""
 
-SMALL_GROUP = 12
-"""So many where the provider is slow: those behind them go out the sooner."""
-
-REFILL = 0.15
-"""Once so large a part of what may be on its way has come back, more is claimed."""
+REFILL = 0.25
+"""More is claimed once there is room for so large a part of what may be on its way."""
 
 SWEEP = 200
 """Rows handled in one transaction of the sweep."""
@@ -168,9 +165,9 @@ class Dispatcher:
         again: timedelta | None = timedelta()
         try:
             while again == timedelta() and self._goes_on(turn):
-                if len(flight) <= self.senders.ordinary * (1 - REFILL):
+                if (room := flight.room) >= REFILL * self.slots[turn.channel].size:
                     began = elapsed()
-                    claims, again = self._take(turn, len(flight))
+                    claims, again = self._take(turn, len(flight), room)
                     turn.in_hand.update((claim.entry.id, claim) for claim in claims)
                     batch = [_message(claim) for claim in claims]
                     last_word.expect(batch, {claim.entry.id: claim.until for claim in claims}, began)
@@ -183,7 +180,7 @@ class Dispatcher:
         return None if self.stopping.is_set() else again
 
     def _hear(self, turn: _Turn, flight: Flight, tally: Tally) -> None:
-        heard = flight.heard(SMALL_GROUP if flight.is_slow else GROUP)
+        heard = flight.heard(GROUP)
         self._record([(turn.in_hand.pop(message.id), result) for message, result in heard], tally)
 
     def _goes_on(self, turn: _Turn) -> bool:
@@ -197,21 +194,21 @@ class Dispatcher:
         while again is not None and self._goes_on(turn):
             with self.storage.transaction() as tx:
                 now = self.clock.utc()
-                claims, again = self._claim(tx, turn, 0, now)
+                claims, again = self._claim(tx, turn, 0, self.senders.ordinary, now)
                 handed = self._write(tx, [(claim, self._call(tx, claim, now)) for claim in claims], now)
             tally.count(handed)
         return None if self.stopping.is_set() else again
 
-    def _take(self, turn: _Turn, on_their_way: int) -> tuple[list[Claim], timedelta | None]:
+    def _take(self, turn: _Turn, on_their_way: int, most: int) -> tuple[list[Claim], timedelta | None]:
         """Claim what may go now: what is to be sent, and how long until more may."""
         with self.storage.transaction() as tx:
-            return self._claim(tx, turn, on_their_way, self.clock.utc())
+            return self._claim(tx, turn, on_their_way, most, self.clock.utc())
 
     def _claim(
-        self, tx: Transaction, turn: _Turn, on_their_way: int, now: datetime
+        self, tx: Transaction, turn: _Turn, on_their_way: int, most: int, now: datetime
     ) -> tuple[list[Claim], timedelta | None]:
         """Ask every gate, write down what may go; what may not go is ended or put off with its reason."""
-        room = self._room(tx, turn.channel, now) - on_their_way
+        room = min(most, self._room(tx, turn.channel, now) - on_their_way)
         if room <= 0:
             return [], None
         if not on_their_way:

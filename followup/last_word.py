@@ -23,7 +23,7 @@ from followup.storage.heartbeat import elapsed
 from followup.storage.outbox_rows import Entry
 
 HOLDS = timedelta(milliseconds=100)
-AHEAD = 31
+AHEAD = 63
 """So many of those next in line are answered together with the one who asks."""
 
 Untils = Mapping[int, datetime]
@@ -40,27 +40,45 @@ class LastWord:
     def __init__(self, look: Callable[[Sequence[Message]], Untils], holds: timedelta = HOLDS) -> None:
         self._look = look
         self._holds = holds.total_seconds()
-        self._turn = threading.Lock()
+        self._looking, self._noting = threading.Lock(), threading.Lock()
         self._coming: dict[int, Message] = {}
         self._known: dict[int, tuple[datetime | None, float]] = {}
 
     def expect(self, messages: Sequence[Message], untils: Untils, asked_at: float) -> None:
         """These will ask soon, in this order; what their claim found counts from `asked_at` (`elapsed`)."""
-        with self._turn:
+        with self._noting:
             self._coming.update((message.id, message) for message in messages)
-            self._known.update((message.id, (untils.get(message.id), asked_at)) for message in messages)
+        self._note(messages, untils, asked_at)
 
     def until(self, message: Message) -> datetime | None:
         """Until when this message may leave; None if it must not go."""
-        with self._turn:
-            self._coming.pop(message.id, None)
+        answer = self._known_of(message)
+        if answer is None:
+            with self._looking:  # and whoever looked while we waited may have answered for us
+                answer = self._known_of(message) or (self._looked_up(message),)
+        return answer[0]
+
+    def _known_of(self, message: Message) -> tuple[datetime | None] | None:
+        """An answer that still holds, taken out: it is used once. None if there is none."""
+        with self._noting:
             until, asked_at = self._known.pop(message.id, (None, -math.inf))
-            if elapsed() - asked_at < self._holds:
-                return until
-            asked, now = [message, *islice(self._coming.values(), AHEAD)], elapsed()
-            found = self._look(asked)
-            self._known.update((each.id, (found.get(each.id), now)) for each in asked[1:])
-            return found.get(message.id)
+            if elapsed() - asked_at >= self._holds:
+                return None
+            self._coming.pop(message.id, None)
+            return (until,)
+
+    def _looked_up(self, message: Message) -> datetime | None:
+        with self._noting:
+            self._coming.pop(message.id, None)
+            others = list(islice(self._coming.values(), AHEAD))
+        now = elapsed()
+        found = self._look([message, *others])
+        self._note(others, found, now)
+        return found.get(message.id)
+
+    def _note(self, messages: Sequence[Message], untils: Untils, asked_at: float) -> None:
+        with self._noting:
+            self._known.update((message.id, (untils.get(message.id), asked_at)) for message in messages)
 
 
 def still_true(tx: Transaction, clinic: Clinic, asked: Sequence[Message], now: datetime) -> Untils:

@@ -22,7 +22,7 @@ from followup.storage.outbox_rows import Claim
 
 @dataclass(frozen=True)
 class Senders:
-    """The senders of one process. `ordinary`: how many messages may be on the wire at once when all is well.
+    """The senders of one process. `ordinary`: how many messages may be in hand at once when all is well.
 
     `paces`: segments, or mails, a second; a channel without one goes as fast as it can.
     """

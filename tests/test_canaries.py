@@ -139,6 +139,11 @@ def test_where_nothing_leaks_the_run_passes() -> None:
     assert "leaked" not in said
 
 
+UNDISTURBED = 60.0
+"""Seconds that a thread may go on unless it waits for something: no two may begin to be traced at the same moment,
+and this process is listened to (`canaries.py`) within each of these moments."""
+
+
 @contextmanager
 def every_error() -> Iterator[list[str]]:
     """The text of each error of ours that is raised meanwhile, in whatever thread, caught or not."""
@@ -149,7 +154,8 @@ def every_error() -> Iterator[list[str]]:
             said.append(str(given[1]))
         return trace
 
-    before = sys.gettrace()
+    before, interval = sys.gettrace(), sys.getswitchinterval()
+    sys.setswitchinterval(UNDISTURBED)
     threading.settrace(trace)
     sys.settrace(trace)
     try:
@@ -157,6 +163,7 @@ def every_error() -> Iterator[list[str]]:
     finally:
         sys.settrace(before)
         threading.settrace(before)  # type: ignore[arg-type]  # None takes it away
+        sys.setswitchinterval(interval)
 
 
 @pytest.fixture

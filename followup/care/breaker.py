@@ -82,7 +82,7 @@ Results = tuple[tuple[datetime, bool], ...]
 class Breaker:
     """One sender's state. Moments are UTC.
 
-    `ordinary`: how many messages may be on the wire when all is well. `code`: the provider's, of the fault that
+    `ordinary`: how many messages may be in hand when all is well. `code`: the provider's, of the fault that
     opened it, or `fault` or `blocked` where it gave none. `opened_at` stays until it closes. `retry_at`: nothing
     is begun before it. `wait`: the wait now, or the last. `allowance`: so many may be begun in this round.
     Of this process alone: how many are `out`, how many faults came `in_a_row`, and the `recent` results.

@@ -11,7 +11,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from math import ceil
 from queue import SimpleQueue
+from time import monotonic
 
 from followup.care.attempt import Receipt
 from followup.care.message import Message
@@ -24,7 +26,7 @@ StillTrueOf = Callable[[Message], timedelta]
 
 _NOT_BEGUN = "stopped before it was begun"
 
-GATHERING = timedelta(milliseconds=5)
+GATHERING = timedelta(milliseconds=20)
 """So long the first results that are known wait for others to be written down with them."""
 
 FEWEST = 3
@@ -32,6 +34,11 @@ FEWEST = 3
 
 SLOW = timedelta(milliseconds=10)
 """A provider of which nothing is heard for so long is slow: waiting for it, threads are in nobody's way."""
+
+
+SOON = timedelta(milliseconds=60)
+"""Beyond what has a slot at once, so much more is begun as will have one within this time. What was begun sooner
+would wait, and what was true of it at its claim would be so no more."""
 
 
 class Slots:
@@ -50,10 +57,6 @@ class Slots:
         """For one drain: `still_true` is asked about each of its messages once connected."""
         self._open = min(FEWEST, self.size)
         return Flight(self, still_true)
-
-    @property
-    def all_open(self) -> bool:
-        return self._open >= self.size
 
     def open_all(self) -> None:
         """The provider is slow."""
@@ -119,16 +122,19 @@ class Flight:
         self._known: deque[tuple[Message, _Heard]] = deque()
         self._news = threading.Condition()
         self._wanted = 1
-        self._out = 0
+        self._out = self._back = 0
+        self._since = monotonic()
 
     def __len__(self) -> int:
         """How many were begun and have not been heard of."""
         return self._out
 
     @property
-    def is_slow(self) -> bool:
-        """Whether the provider keeps all the slots waiting."""
-        return self._slots.all_open
+    def room(self) -> int:
+        """How many more may be begun now, at the pace at which messages have come back so far."""
+        size, each_second = self._slots.size, self._back / max(monotonic() - self._since, 0.001)
+        soon = ceil(each_second * SOON.total_seconds()) if self._back else size
+        return size + min(soon, size) - self._out
 
     def begin(self, batch: Sequence[Message]) -> None:
         """Start at once, as far as slots are free."""
@@ -150,6 +156,7 @@ class Flight:
             self._waited_for(wanted, GATHERING)
             taken = [self._known.popleft() for _ in range(min(wanted, len(self._known)))]
         self._out -= len(taken)
+        self._back += len(taken)
         return [(message, _result(heard)) for message, heard in taken]
 
     def _waited_for(self, count: int, longest: timedelta | None = None) -> bool:

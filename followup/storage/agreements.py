@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from followup.care.people import Bar, ChannelName, ConsentTo, Role
 from followup.storage import tables as t
 from followup.storage.conflicts import insert_unless_there
 from followup.storage.ids import new_id, new_ids
+from followup.storage.many import insert_rows
 from followup.storage.seal import Sealer
 
 # Built once: see `register.py`.
-_CONSENT = insert(t.consents)
 _CONSENTS = (
     select(t.consents.c.contact_id, t.consents.c.about, t.consents.c.given)
     .where(t.consents.c.contact_id.in_(bindparam("ids", expanding=True)))
@@ -123,8 +123,7 @@ class Agreements:
             for contact_id, consents in agreed.items()
             for consent in consents
         ]
-        if rows:
-            self._connection.execute(_CONSENT, rows)
+        insert_rows(self._connection, t.consents, rows)
 
     def suppress(self, channel: ChannelName, address: str, source: str, now: datetime) -> bool:
         """Stop a number or address for everybody who shares it; False if it was stopped already."""

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from followup.care.delivery import Status
 from followup.care.reason import Reason
 from followup.storage.ids import new_ids
+from followup.storage.many import insert_rows
 from followup.storage.seal import Place, Sealer
 from followup.storage.tables import audit
-
-_INSERT = insert(audit)  # built once: see `register.py`
-
 
 FINAL = ("answer", "opt out", "opt in")
 """Changes that cannot be taken back: what a patient has said, was said."""
@@ -85,8 +83,8 @@ class Audit:
     def write_all(self, now: datetime, by: str, lines: Sequence[NewLine]) -> None:
         """What was done at one moment, in this order."""
         ids = new_ids(now, len(lines))
-        if rows := [{"at": now, "by": by} | self._row(next(ids), line) for line in lines]:
-            self._connection.execute(_INSERT, rows)
+        rows = [{"at": now, "by": by} | self._row(next(ids), line) for line in lines]
+        insert_rows(self._connection, audit, rows)
 
     def _row(self, row: int, line: NewLine) -> dict[str, Any]:
         sealed = line.before and self._sealer.seal(Place("audit", "before", row), json.dumps(line.before))

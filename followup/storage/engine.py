@@ -69,9 +69,6 @@ def _sqlite(url: str, database: str | None) -> Engine:
     # Without an isolation level the driver begins nothing by itself: the begin event below does, as a writer.
     settings = {"timeout": BUSY_SECONDS, "isolation_level": None}
     engine = create_engine(url, hide_parameters=True, connect_args=settings)
-    # Many rows in one statement: each one hands the interpreter's lock to whoever waits for it on the wire.
-    # PostgreSQL's driver sends its rows in a pipeline instead, which is twice as fast there.
-    engine.dialect.use_insertmanyvalues_wo_returning = True
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _look_anew)

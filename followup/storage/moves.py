@@ -8,26 +8,21 @@ the end of the transaction (SQLite has one writer at a time), so that nothing co
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, TextClause, bindparam, insert, select, text
+from sqlalchemy import Connection, bindparam, select
 
 from followup.care.delivery import Mover, Status, the_move
 from followup.care.message import Recorded
 from followup.storage.ids import new_ids
+from followup.storage.many import Row, insert_rows, update_rows
 from followup.storage.tables import audit, messages
 
 MOST_AT_ONCE = 500
 """Rows compared in one statement: SQLite takes 32,766 parameters."""
-
-MOST_SWAPPED = 64
-"""Rows changed in one statement, each of which brings up to twenty values."""
-
-_Row = dict[str, Any]
 
 _STANDING = (
     select(messages.c.id, messages.c.revision, messages.c.attempt, messages.c.status)
@@ -35,7 +30,6 @@ _STANDING = (
     .order_by(messages.c.id)
     .with_for_update()
 )
-_TELL = insert(audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +56,8 @@ def swap_all(connection: Connection, mover: Mover, changes: Iterable[Change], no
         _require_allowed(mover, change)
     won = _still_as_read(connection, wanted)
     swapped = [change for change in wanted if change.row.id in won]
-    for columns, rows in _alike(swapped, now).items():
-        for part in _in_powers_of_two(rows):
-            connection.execute(_swapping(connection.dialect, columns, len(part)), _numbered(part))
+    for rows in _alike(swapped, now):
+        update_rows(connection, messages, rows, by=("id",))
     _tell(connection, mover, swapped, now)
     return won
 
@@ -84,43 +77,13 @@ def _require_allowed(mover: Mover, change: Change) -> None:
         the_move(mover, Status(change.row.status), change.target)
 
 
-def _alike(changes: Iterable[Change], now: datetime) -> dict[tuple[str, ...], list[_Row]]:
-    """The new values of rows, by the columns they touch."""
-    groups: dict[tuple[str, ...], list[_Row]] = defaultdict(list)
+def _alike(changes: Iterable[Change], now: datetime) -> Iterable[list[Row]]:
+    """The new values of rows, those together that touch the same columns."""
+    groups: dict[frozenset[str], list[Row]] = defaultdict(list)
     for change in changes:
-        new = {**change.values, "revision": change.row.revision + 1, "updated_at": now}
-        groups[tuple(sorted(new))].append(new | {"id": change.row.id})
-    return groups
-
-
-def _in_powers_of_two(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
-    """All rows, the largest part first: so few statements are needed that each is built only once."""
-    start = 0
-    while left := len(rows) - start:
-        size = min(MOST_SWAPPED, 1 << (left.bit_length() - 1))
-        yield rows[start : start + size]
-        start += size
-
-
-def _numbered(rows: Sequence[_Row]) -> _Row:
-    return {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
-
-
-@lru_cache(maxsize=256)
-def _swapping(dialect: Dialect, columns: tuple[str, ...], count: int) -> TextClause:
-    """One statement for so many rows that change in these columns; building it costs more than running it."""
-    names = ("id", *columns)
-    rows = ", ".join(f"({', '.join(f':{name}_{number}' for name in names)})" for number in range(count))
-    types = {name: messages.c[name].type for name in names}
-    # PostgreSQL takes a column of empty values for text; SQLite has no moments to cast to.
-    cast = "CAST(given.{0} AS {1})" if dialect.name == "postgresql" else "given.{0}"
-    new = ", ".join(f"{name} = {cast.format(name, types[name].compile(dialect))}" for name in columns)
-    query = (
-        f"WITH given ({', '.join(names)}) AS (VALUES {rows}) "  # noqa: S608  names of columns and numbers only
-        f"UPDATE messages SET {new} FROM given WHERE messages.id = given.id"
-    )
-    places = [bindparam(f"{name}_{number}", type_=types[name]) for number in range(count) for name in names]
-    return text(query).bindparams(*places)
+        after = {"id": change.row.id, "revision": change.row.revision + 1, "updated_at": now}
+        groups[frozenset(change.values)].append({**change.values, **after})
+    return groups.values()
 
 
 def _tell(connection: Connection, mover: Mover, changes: Sequence[Change], now: datetime) -> None:
@@ -129,7 +92,7 @@ def _tell(connection: Connection, mover: Mover, changes: Sequence[Change], now: 
     if moved:
         ids = new_ids(now, len(moved))
         lines = [_line(next(ids), mover, change, now) for change in moved]
-        connection.execute(_TELL, lines)
+        insert_rows(connection, audit, lines)
 
 
 def _line(row: int, mover: Mover, change: Change, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from followup.care.delivery import FELL_THROUGH, SET_ASIDE, Mover, Status
 from followup.care.message import Kind, Priority, Text
@@ -17,6 +17,7 @@ from followup.care.reconcile import Changes, Ending, Move
 from followup.care.timeline import Reminder
 from followup.storage.agreements import Agreements
 from followup.storage.ids import new_ids
+from followup.storage.many import insert_rows
 from followup.storage.moves import Change, swap, swap_all
 from followup.storage.outbox_rows import Entry, NewMessage, entries, packed, unpacked
 from followup.storage.seal import Place, Sealer
@@ -31,7 +32,6 @@ _OF_PATIENTS = (
 )
 _QUESTIONS = _OF_PATIENTS.where(messages.c.asks)
 _OF_IDS = select(messages).where(messages.c.id.in_(bindparam("ids", expanding=True)))
-_NEW = insert(messages)
 _OF_PATIENTS_LOCKED = _OF_PATIENTS.with_for_update()
 
 
@@ -67,8 +67,7 @@ class Outbox:
             for patient_id, changes in found.items()
             for r in changes.add
         ]
-        if rows:
-            self._connection.execute(_NEW, rows)
+        insert_rows(self._connection, messages, rows)
         swap_all(self._connection, Mover.PLANNER, [one for c in found.values() for one in _swaps(c)], now)
 
     def add_message(self, new: NewMessage, now: datetime) -> int:
@@ -92,7 +91,7 @@ class Outbox:
             "valid_until": new.valid_until,
             "priority": Priority.AT_ONCE,
         }
-        self._connection.execute(_NEW, values)
+        insert_rows(self._connection, messages, [values])
         return row
 
     def on_trial(self) -> list[Entry]:

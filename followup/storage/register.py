@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select, update
 
 from followup.care.people import ChannelName, Contact, Patient, Procedure, Role
 from followup.errors import NotFoundError, StorageError
@@ -17,10 +17,8 @@ from followup.storage import tables as t
 from followup.storage.agreements import Agreements, Bars
 from followup.storage.directory import person
 from followup.storage.ids import new_ids, new_short_id
+from followup.storage.many import insert_rows
 from followup.storage.seal import Place, Sealer
-
-AnyRow = Any
-"""A row of SQLAlchemy's, whatever columns it has."""
 
 LAST_FOUR = 4
 
@@ -30,7 +28,6 @@ _PATIENTS = select(t.patients).where(t.patients.c.id.in_(_IDS)).order_by(t.patie
 _CONTACTS = select(t.contacts).where(t.contacts.c.patient_id.in_(_IDS)).order_by(t.contacts.c.id)
 _PROCEDURES = select(t.procedures).where(t.procedures.c.patient_id.in_(_IDS)).order_by(t.procedures.c.id)
 _OF_SHORT_IDS = select(t.patients.c.short_id).where(t.patients.c.short_id.in_(_IDS))
-_NEW_PATIENT, _NEW_CONTACT, _NEW_PROCEDURE = insert(t.patients), insert(t.contacts), insert(t.procedures)
 _LOCK = select(t.patients.c.id).where(t.patients.c.id.in_(_IDS)).order_by(t.patients.c.id).with_for_update()
 _LOCK_FREE = _LOCK.with_for_update(skip_locked=True)
 
@@ -114,6 +111,8 @@ class Register:
 
     def lock_free(self, ids: Collection[int]) -> set[int]:
         """As `lock`, for those of the patients whom no other transaction holds; never waits."""
+        if self._connection.dialect.name == "sqlite":
+            return set(ids)
         return set(self._connection.scalars(_LOCK_FREE, {"ids": sorted(ids)}).all())
 
     def _rows(self, query: Select[Any], ids: Collection[int]) -> list[Row[Any]]:
@@ -123,11 +122,11 @@ class Register:
         return Contact(
             row.id,
             Role(row.role),
-            self._open("contacts", "name", row),
+            self._open("contacts", "name", row.id, row.name),
             row.language,
             _zone(row.zone),
-            self._open_if("contacts", "number", row),
-            self._open_if("contacts", "email", row),
+            row.number and self._open("contacts", "number", row.id, row.number),
+            row.email and self._open("contacts", "email", row.id, row.email),
             bars.of(row),
         )
 
@@ -152,8 +151,7 @@ class Register:
             self._patient_row(row, one, short_id) | {"created_at": now}
             for row, one, short_id in zip(ids, new, self._free_short_ids(len(new)), strict=True)
         ]
-        if rows:
-            self._connection.execute(_NEW_PATIENT, rows)
+        insert_rows(self._connection, t.patients, rows)
         return ids
 
     def _patient_row(self, row: int, new: NewPatient, short_id: str) -> dict[str, Any]:
@@ -186,8 +184,7 @@ class Register:
             self._contact_row(row, patient_id, one) | {"created_at": now}
             for row, (patient_id, one) in zip(ids, new, strict=True)
         ]
-        if rows:
-            self._connection.execute(_NEW_CONTACT, rows)
+        insert_rows(self._connection, t.contacts, rows)
         return ids
 
     def _contact_row(self, row: int, patient_id: int, new: NewContact) -> dict[str, Any]:
@@ -264,8 +261,7 @@ class Register:
             }
             for row, one in zip(ids, new, strict=True)
         ]
-        if rows:
-            self._connection.execute(_NEW_PROCEDURE, rows)
+        insert_rows(self._connection, t.procedures, rows)
         return ids
 
     # Procedures
@@ -286,11 +282,8 @@ class Register:
     def _index(self, kind: str, text: str | None) -> bytes | None:
         return None if text is None else self._sealer.index(kind, text)
 
-    def _open(self, table: str, column: str, row: AnyRow) -> str:
-        return self._sealer.open(Place(table, column, row.id), row._mapping[column])  # noqa: SLF001  SQLAlchemy's public name for it
-
-    def _open_if(self, table: str, column: str, row: AnyRow) -> str | None:
-        return None if row._mapping[column] is None else self._open(table, column, row)  # noqa: SLF001  SQLAlchemy's public name for it
+    def _open(self, table: str, column: str, row: int, sealed: bytes) -> str:
+        return self._sealer.open(Place(table, column, row), sealed)
 
 
 def _zone(key: str) -> ZoneInfo:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, select
 
 from followup.care.attempt import Outcome
 from followup.care.delivery import SET_ASIDE, UNSENT, WITH_PROVIDER, Mover, Status
@@ -22,6 +22,7 @@ from followup.care.message import Held, Kind, Priority, Recorded, Text
 from followup.care.people import ChannelName
 from followup.care.reason import Reason
 from followup.storage.ids import new_ids
+from followup.storage.many import insert_rows, update_rows
 from followup.storage.moves import Change, swap, swap_all
 from followup.storage.outbox_rows import Claim, Entry, entries, packed, unpacked
 from followup.storage.seal import Place, Sealer
@@ -43,7 +44,6 @@ _DUE = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_ATTEMPT = insert(attempts)
 _TEXTS_SINCE = select(messages.c.address_index, messages.c.sent_at).where(
     messages.c.address_index.in_(bindparam("indexes", expanding=True)),
     messages.c.sent_at >= bindparam("since"),
@@ -142,10 +142,9 @@ class Sending:
 
     def write_attempts(self, claims: Sequence[Claim], owner: str, now: datetime) -> None:
         """The exact words of each attempt, before anything of it is sent."""
-        if claims:
-            ids = new_ids(now, len(claims))
-            rows = [self._attempt_row(next(ids), claim, owner, now) for claim in claims]
-            self._connection.execute(_ATTEMPT, rows)
+        ids = new_ids(now, len(claims))
+        rows = [self._attempt_row(next(ids), claim, owner, now) for claim in claims]
+        insert_rows(self._connection, attempts, rows)
 
     def _attempt_row(self, row: int, claim: Claim, owner: str, now: datetime) -> dict[str, Any]:
         words = packed(claim.words)
@@ -186,18 +185,17 @@ class Sending:
         return swap_all(self._connection, Mover.DISPATCHER, changes, now)
 
     def _end_attempts(self, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
-        if outcomes:
-            rows = [
-                {
-                    "its_message": claim.entry.id,
-                    "its_number": claim.entry.attempt + 1,
-                    "new_end": now,
-                    "new_outcome": outcome.status,
-                    "new_code": _code(outcome),
-                }
-                for claim, outcome in outcomes
-            ]
-            self._connection.execute(_END_ATTEMPT, rows)
+        rows = [
+            {
+                "message_id": claim.entry.id,
+                "number": claim.entry.attempt + 1,
+                "ended_at": now,
+                "outcome": outcome.status,
+                "code": _code(outcome),
+            }
+            for claim, outcome in outcomes
+        ]
+        update_rows(self._connection, attempts, rows, by=("message_id", "number"))
 
     def left_by(self, owner: str, channel: ChannelName) -> list[Entry]:
         """Rows of one channel that say `sending`, claimed by this owner."""
@@ -226,13 +224,6 @@ class Sending:
         for index, sent_at in self._connection.execute(_TEXTS_SINCE, {"indexes": indexes, "since": since}).all():
             found[index].append(sent_at)
         return found
-
-
-_END_ATTEMPT = (
-    update(attempts)
-    .where(attempts.c.message_id == bindparam("its_message"), attempts.c.number == bindparam("its_number"))
-    .values(ended_at=bindparam("new_end"), outcome=bindparam("new_outcome"), code=bindparam("new_code"))
-)
 
 
 def _in_hand(claim: Claim) -> Recorded:

@@ -71,19 +71,30 @@ class Terminal:
 
 
 @contextmanager
+def _heard_by_children(number: signal.Signals) -> Iterator[None]:
+    """A run of the tests in a shell's background ignores Ctrl-C, and its children would with it."""
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@contextmanager
 def terminal(clinic: Clinic, *words: str) -> Iterator[Terminal]:
     """`followup …` at a terminal 200 columns wide."""
     ours, theirs = pty.openpty()
     environ = clinic.environ | {"TERM": "xterm-256color", "COLUMNS": "200", "LINES": "50"}
-    process = subprocess.Popen(
-        [*FOLLOWUP, *words],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=clinic.folder,
-        env=environ,
-        start_new_session=True,
-    )
+    with _heard_by_children(signal.SIGINT):
+        process = subprocess.Popen(
+            [*FOLLOWUP, *words],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=clinic.folder,
+            env=environ,
+            start_new_session=True,
+        )
     os.close(theirs)
     try:
         yield Terminal(ours, process)

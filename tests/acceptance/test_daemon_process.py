@@ -113,7 +113,9 @@ def test_a_daemon_killed_while_it_sends_leaves_a_doubt_and_no_second_text(
 ) -> None:
     clinic = either_clinic
     patient = clinic.enroll(email=None, consent={"texts": True})
-    clinic.sandbox.ask("fault", faults=[{"kind": "Delay", "seconds": 15, "accepted": True}])
+    # Named, since the week's test page to staff may go first.
+    delay = {"kind": "Delay", "seconds": 15, "accepted": True}
+    clinic.sandbox.ask("fault", faults=[delay], to="+12145550142")
     with daemon(clinic) as (process, _):
         wait_until(lambda: len(clinic.texts()) == 1, "the text is on its way, and nothing is heard")
         process.kill()

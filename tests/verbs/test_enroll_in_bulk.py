@@ -72,7 +72,7 @@ def test_it_takes_no_more_statements_for_two_hundred_than_for_fifty(either_world
     fifty = len(asked)
     asked.clear()
     in_bulk(either_world, entries(200, 50))
-    # Rows go in pages of a thousand, so that a few statements more are needed for four times as many.
+    # Rows go in by hundreds, so that a few statements more are needed for four times as many.
     assert len(asked) <= fifty + 12
 
 

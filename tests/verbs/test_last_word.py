@@ -53,7 +53,7 @@ def test_what_goes_as_soon_as_it_was_claimed_has_been_asked_about_in_its_claim()
 def test_what_has_waited_is_asked_about_anew_and_those_next_in_line_with_it() -> None:
     facts = Facts({1, 3})
     last_word = LastWord(facts.look, timedelta(hours=1))
-    messages = [a_message(number) for number in range(1, 60)]
+    messages = [a_message(number) for number in range(1, 2 * AHEAD)]
     last_word.expect(messages, {message.id: UNTIL for message in messages}, elapsed() - 2 * 3600)
     assert [last_word.until(message) for message in messages[:3]] == [UNTIL, None, UNTIL]
     assert facts.looks == [list(range(1, AHEAD + 2))]
