@@ -31,9 +31,12 @@ class Diary:
 
     def is_full(self, day: date) -> bool:
         """Whether one more on `day` would break a cap, in any seven days that contain it."""
+        if self._count[day] >= self._caps.per_day:
+            return True
+        if self._count.total() < self._caps.per_7_days:
+            return False
         near = [self._count[day + timedelta(days=n)] for n in range(1 - WEEK, WEEK)]
-        weeks = (sum(near[first : first + WEEK]) for first in range(WEEK))
-        return self._count[day] >= self._caps.per_day or max(weeks) >= self._caps.per_7_days
+        return max(sum(near[first : first + WEEK]) for first in range(WEEK)) >= self._caps.per_7_days
 
 
 def capped(reminders: Mapping[ReminderKey, Reminder], facts: Facts, practice: Practice) -> list[Reminder]:

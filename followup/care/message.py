@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from followup.care.people import ChannelName
 
@@ -59,8 +60,7 @@ POLICIES = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ReminderKey:
+class ReminderKey(NamedTuple):
     """What makes a reminder one and the same: said for this procedure, to this contact, on this channel."""
 
     procedure: int

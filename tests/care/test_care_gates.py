@@ -273,7 +273,7 @@ def test_two_days_of_rest_are_not_advised_on_the_third() -> None:
 
 def test_a_question_nobody_would_hear_is_not_asked_by_text_but_may_be_on_the_phone() -> None:
     assert verdict("pain-check", MONDAY, listening=False) == Held(Reason.NOBODY_LISTENS)
-    call = replace(a_row("pain-check"), key=replace(a_row("pain-check").key, channel=PHONE))
+    call = replace(a_row("pain-check"), key=a_row("pain-check").key._replace(channel=PHONE))
     around = Surroundings(MONDAY, listening=False)
     assert may_send(call, PATIENT, a_practice(), around) == Go(call.valid_until)
 
@@ -357,7 +357,7 @@ SECOND = date(2026, 11, 20)
 
 
 def test_a_step_or_plan_that_is_gone_sends_nothing() -> None:
-    stray = replace(a_row("day-1"), key=replace(a_row("day-1").key, step="forgotten"))
+    stray = replace(a_row("day-1"), key=a_row("day-1").key._replace(step="forgotten"))
     around = Surroundings(MONDAY, listening=True)
     assert may_send(stray, PATIENT, a_practice(), around) == Held(Reason.NO_LONGER_PLANNED)
     gone = replace(a_practice(), plans={})
@@ -365,7 +365,7 @@ def test_a_step_or_plan_that_is_gone_sends_nothing() -> None:
 
 
 def test_a_mail_keeps_the_window_too() -> None:
-    mail = replace(a_row("six-weeks"), key=replace(a_row("six-weeks").key, channel=EMAIL))
+    mail = replace(a_row("six-weeks"), key=a_row("six-weeks").key._replace(channel=EMAIL))
     around = Surroundings(local(date(2026, 12, 11), 21), listening=False)
     found = may_send(mail, PATIENT, a_practice(), around)
     assert found == Later(local(date(2026, 12, 12), 9), Reason.NOT_SENT_YET)

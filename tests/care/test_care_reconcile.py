@@ -217,6 +217,6 @@ def test_an_undelivered_text_goes_by_mail_only_while_it_is_still_true() -> None:
 def test_a_step_the_plan_no_longer_has_is_cancelled() -> None:
     patient = a_patient(a_procedure(1, FRIDAY))
     stray = row_of(find(patient_timeline(Facts(patient), a_practice()), "four-weeks"))
-    stray = replace(stray, key=replace(stray.key, step="forgotten", channel=PHONE))
+    stray = replace(stray, key=stray.key._replace(step="forgotten", channel=PHONE))
     changes = reconcile(patient_timeline(Facts(patient, (stray,)), a_practice()), (stray,), ENROLLED)
     assert [(e.row.key.step, e.held.reason) for e in changes.end] == [("forgotten", Reason.NO_LONGER_PLANNED)]
