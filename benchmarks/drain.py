@@ -9,6 +9,7 @@ from the moment the drain begins, everything imported, to the moment the last ou
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import resource
 import tempfile
@@ -37,6 +38,7 @@ def drain(app: App, channel: ChannelName) -> dict[str, Any]:
     """Send all that is due; how long it took and what it cost this process."""
     dispatcher, tally = app.dispatcher, Tally()
     app.slots, app.owner.acquire()
+    gc.freeze()  # as the daemon does once all is loaded
     began, cpu = time.perf_counter(), time.process_time()
     dispatcher.sweep(tally)
     while dispatcher.drain(channel, tally) is not None:

@@ -7,6 +7,7 @@ sleep until the old hour comes round again. So the main thread, on a clock that 
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class Daemon:
         self._app.storage.require_schema()
         require_private(self._app.storage.engine)
         self._app.clinic, self._app.dispatcher  # noqa: B018  every fault of the files shows now, not at the first tick
+        gc.freeze()  # what is loaded by now stays: it need not be looked through for garbage again and again
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         log.event("started", owner=self._app.owner.name)

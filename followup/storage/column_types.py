@@ -26,7 +26,7 @@ class Utc(TypeDecorator[datetime]):
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], object]:
-        return _as_text if dialect.name == "sqlite" else _as_utc
+        return _as_text if dialect.name == "sqlite" else _as_utc_or_nothing
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[object], datetime | None]:  # noqa: ARG002  the hook's signature
         return _from_text if dialect.name == "sqlite" else _from_driver
@@ -35,19 +35,21 @@ class Utc(TypeDecorator[datetime]):
 # A claim reads and writes some twenty moments: SQLAlchemy's own way over SQLite's text takes three times as long.
 
 
-def _as_utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
+def as_utc(moment: datetime) -> datetime:
+    """Raises ValueError for a moment without a time zone."""
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone cannot be stored")
     return moment.astimezone(UTC)
 
 
+def _as_utc_or_nothing(moment: datetime | None) -> datetime | None:
+    return None if moment is None else as_utc(moment)
+
+
 @lru_cache(maxsize=4096)  # `now`, and a clinic's hours, are written again and again
 def _as_text(moment: datetime | None) -> str | None:
     """As SQLAlchemy writes it for SQLite, whose text sorts as time does: `2026-11-01 18:00:00.000000`."""
-    utc = _as_utc(moment)
-    return None if utc is None else utc.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return None if moment is None else as_utc(moment).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _from_text(text: object) -> datetime | None:
