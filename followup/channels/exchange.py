@@ -96,10 +96,11 @@ class Exchange:
     def _exchange(
         self, line: Line, method: str, target: str, headers: Mapping[str, str], content: bytes | None
     ) -> Answer:
-        connection = self._connection()
+        connection, written = self._connection(), _Gathered()
         connection.auto_open = 0
-        connection.sock = line
+        connection.sock = written
         connection.request(method, target, content, dict(headers))
+        line.sendall(bytes(written))  # head and body in one: each write lets the other threads go first
         # Not getresponse(): it would close the line after its own judgement of when the answer ends.
         response = http.client.HTTPResponse(line, method=method)  # type: ignore[arg-type]  # it only calls makefile
         response.begin()
@@ -126,6 +127,16 @@ class Exchange:
             self._kept.give_back(line)
         else:
             line.close()
+
+
+class _Gathered(bytearray):
+    """What `http.client` takes for a socket: all that is written, in one piece."""
+
+    def sendall(self, data: bytes) -> None:
+        self.extend(data)
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 def _fields(response: http.client.HTTPResponse) -> dict[str, str]:

@@ -83,7 +83,8 @@ def sdk(username: str, password: str, account_sid: str, base_url: str, exchange:
 
 def _target(uri: str, params: dict[str, object] | None) -> str:
     parts = urlsplit(uri)
-    query = "&".join(part for part in (parts.query, urlencode(params or {}, doseq=True)) if part)
+    asked = urlencode(params, doseq=True) if params else ""
+    query = "&".join(part for part in (parts.query, asked) if part)
     return f"{parts.path}?{query}" if query else parts.path
 
 
