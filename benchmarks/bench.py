@@ -24,7 +24,6 @@ from sinks import Sinks, running_sinks
 
 HERE = Path(__file__).parent
 KINDS = ("sqlite", "postgresql")
-FLIGHT = 64
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Sizes:
 
 
 QUICK = Sizes(1, 1000, 1000, {50: 1000, 200: 320}, 500, (10_000, 100_000), 100_000)
-FULL = Sizes(3, 2000, 2000, {50: 1500, 200: 960}, 1000, (10_000, 100_000, 1_000_000), 1_000_000)
+FULL = Sizes(3, 3000, 3000, {50: 4000, 200: 3200}, 2000, (10_000, 100_000, 1_000_000), 1_000_000)
 
 
 @dataclass
@@ -86,6 +85,8 @@ def drains(found: Found, urls: dict[str, str], sizes: Sizes) -> None:
             found.add("sms bare", ask("bare", "sms", sizes.texts, *ports))
             for kind, url in urls.items():
                 found.add(f"sms {kind}", ask("drain", "sms", url, sizes.texts, *ports))
+                unsynced = ask("drain", "sms", url, sizes.texts, *ports, "--unsynced")
+                found.add(f"sms {kind} unsynced", unsynced)
 
 
 def slow_drains(found: Found, urls: dict[str, str], sizes: Sizes) -> None:
@@ -94,7 +95,9 @@ def slow_drains(found: Found, urls: dict[str, str], sizes: Sizes) -> None:
         with running_sinks(latency) as sinks:
             ports = _ports(sinks)
             for _ in range(sizes.repetitions):
-                found.add(f"sms {latency} ms bare", ask("bare", "sms", count, "--threads", FLIGHT, *ports))
+                found.add(
+                    f"sms {latency} ms bare", ask("bare", "sms", count, "--threads", report.IN_FLIGHT, *ports)
+                )
                 for kind, url in urls.items():
                     found.add(f"sms {latency} ms {kind}", ask("drain", "sms", url, count, *ports))
 

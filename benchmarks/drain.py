@@ -1,9 +1,10 @@
 """Seed so many due messages of one channel, drain them, and print one JSON line.
 
-    python benchmarks/drain.py CHANNEL DATABASE_URL N [--http-port P] [--smtp-port P] [--future ROWS]
+    python benchmarks/drain.py CHANNEL DATABASE_URL N [--http-port P] [--smtp-port P] [--future ROWS] [--unsynced]
 
-Without ports, sinks are started for the run; `--future` adds so many rows that are not due yet. The clock runs
-from the moment the drain begins, everything imported, to the moment the last outcome is committed.
+Without ports, sinks are started for the run; `--future` adds so many rows that are not due yet; `--unsynced` waits
+for no disk, which the product never does: the difference is what durability costs. The clock runs from the moment
+the drain begins, everything imported, to the moment the last outcome is committed.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def states(app: App) -> dict[str, int]:
         return {str(status): count for status, count in sorted(tx.outbox.counts().items())}
 
 
-def run(channel: ChannelName, database_url: str, count: int, sinks: Sinks, future: int = 0) -> dict[str, Any]:
+def run(
+    channel: ChannelName, database_url: str, count: int, sinks: Sinks, future: int = 0, *, unsynced: bool = False
+) -> dict[str, Any]:
     """One drain on a database made anew; what the sinks counted is what came in during it."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -69,6 +72,8 @@ def run(channel: ChannelName, database_url: str, count: int, sinks: Sinks, futur
         seed(app, channel, count)
         if future:
             house.add_future(app, future)
+        if unsynced:
+            house.wait_for_no_disk(app)
         before = sinks.counted(channel)
         found = drain(app, channel)
         after = sinks.counted(channel)
@@ -92,6 +97,7 @@ def main() -> None:
     parser.add_argument("--http-port", type=int)
     parser.add_argument("--smtp-port", type=int)
     parser.add_argument("--future", type=int, default=0)
+    parser.add_argument("--unsynced", action="store_true")
     options = parser.parse_args()
     with ExitStack() as stack:
         given = options.http_port if options.channel == "sms" else options.smtp_port
@@ -99,7 +105,8 @@ def main() -> None:
         own = Sinks(options.http_port or 1, options.smtp_port or 1)
         sinks = own if given else stack.enter_context(running_sinks())
         channel = ChannelName(options.channel)
-        print(json.dumps(run(channel, options.database_url, options.n, sinks, options.future)))
+        found = run(channel, options.database_url, options.n, sinks, options.future, unsynced=options.unsynced)
+        print(json.dumps(found))
 
 
 if __name__ == "__main__":

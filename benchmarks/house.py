@@ -17,7 +17,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, bindparam, create_engine, inspect, make_url, text
+from sqlalchemy import Engine, bindparam, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from followup.app import App, build_app
 from followup.care.people import ChannelName, ConsentTo, Role
@@ -197,6 +198,19 @@ _LATER = {
     "sqlite": "strftime('%Y-%m-%d %H\\:%M\\:%f000', p.{}, '+' || (n.n % 2000000) || ' seconds')",
     "postgresql": "p.{} + (n.n % 2000000) * interval '1 second'",
 }
+
+
+def wait_for_no_disk(app: App) -> None:
+    """Commits return at once, durable or not."""
+    engine = app.storage.engine
+    statement = {"sqlite": "PRAGMA synchronous=OFF", "postgresql": "SET synchronous_commit = off"}
+    engine.dispose()
+
+    @event.listens_for(engine, "connect")
+    def _set(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement[engine.dialect.name])
+        connection.commit()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench import Found, Sizes
 
 KINDS = ("sqlite", "postgresql")
+IN_FLIGHT = 64
 
 
 _PAGE = """# Benchmarks
@@ -34,12 +35,19 @@ between two measurements made one after the other.
 A drain claims, asks every gate, renders, seals, commits, sends, and commits outcomes and the audit trail. The bare
 loop is the same client alone: words at hand, no database. Where the provider is slow, 64 are on their way at once.
 
-| what | messages/s | of the bare loop | CPU s per 1,000 | peak MiB |
-|---|---|---|---|---|
+| what | messages/s | of the bare loop | of 64 / latency | CPU s per 1,000 | peak MiB |
+|---|---|---|---|---|---|
 {drains}
 
 Beside the SDK as it comes, one text after the other ({stock:.0f}/s), the drain on SQLite goes {faster} times as
 fast.
+
+What durability costs by itself: the drain of texts without latency, and the same drain whose commits wait for no
+disk.
+
+| database | messages/s | waiting for no disk | ratio |
+|---|---|---|---|
+{durability}
 
 ## Enrollment in bulk
 
@@ -78,13 +86,14 @@ def page(found: Found, sizes: Sizes, command: str) -> str:
         command=command,
         machine=_machine(),
         repetitions=sizes.repetitions,
-        drains="\n".join(_drain_row(found, name, bare) for name, bare in _drains(sizes)),
+        drains="\n".join(_drain_row(found, *drain) for drain in _drains(sizes)),
+        durability="\n".join(_pair_row(found, kind, f"sms {kind}", f"sms {kind} unsynced") for kind in KINDS),
         stock=found.middle("sms bare stock", "rate"),
         faster=_edges(found.ratios("sms sqlite", "sms bare stock")),
         enrollment="\n".join(_enrollment_row(found, sizes, kind) for kind in KINDS),
         idle="\n".join(_idle_row(found, rows, kind) for kind in KINDS for rows in sizes.idle),
         future=sizes.future,
-        wave="\n".join(_wave_row(found, kind) for kind in KINDS),
+        wave="\n".join(_pair_row(found, kind, f"wave alone {kind}", f"wave among {kind}") for kind in KINDS),
         help=found.middle("start-up", "help_ms"),
         python=found.middle("start-up", "python_ms"),
         first=found.middle("start-up", "first_message_ms"),
@@ -104,28 +113,29 @@ def _idle_row(found: Found, rows: int, kind: str) -> str:
     return f"| {kind} | {rows:,} | {look:.2f} | {tick:.2f} | {grew:.1f} |"
 
 
-def _wave_row(found: Found, kind: str) -> str:
-    alone, among = f"wave alone {kind}", f"wave among {kind}"
-    rates = f"{found.middle(alone, 'rate'):,.0f} | {found.middle(among, 'rate'):,.0f}"
-    return f"| {kind} | {rates} | {_edges(found.ratios(among, alone))} |"
+def _pair_row(found: Found, kind: str, first: str, second: str) -> str:
+    """Two rates, and the second as a part of the first."""
+    rates = f"{found.middle(first, 'rate'):,.0f} | {found.middle(second, 'rate'):,.0f}"
+    return f"| {kind} | {rates} | {_edges(found.ratios(second, first))} |"
 
 
-def _drains(sizes: Sizes) -> Iterator[tuple[str, str]]:
-    """Every drain, and the bare loop it is compared with."""
+def _drains(sizes: Sizes) -> Iterator[tuple[str, str, int]]:
+    """Every drain, the bare loop it is compared with, and the provider's latency in milliseconds."""
     for kind in KINDS:
-        yield f"email {kind}", "email bare"
+        yield f"email {kind}", "email bare", 0
     for kind in KINDS:
-        yield f"sms {kind}", "sms bare"
+        yield f"sms {kind}", "sms bare", 0
     for latency in sizes.slow_texts:
         for kind in KINDS:
-            yield f"sms {latency} ms {kind}", f"sms {latency} ms bare"
+            yield f"sms {latency} ms {kind}", f"sms {latency} ms bare", latency
 
 
-def _drain_row(found: Found, name: str, bare: str) -> str:
+def _drain_row(found: Found, name: str, bare: str, latency: int) -> str:
     rate, lowest = found.middle(name, "rate"), found.lowest(name, "rate")
     cpu, peak = found.middle(name, "cpu_per_1000"), found.middle(name, "peak_mib")
+    of_most = f"{rate * latency / 1000 / IN_FLIGHT:.0%}" if latency else ""
     of_bare = _edges(found.ratios(name, bare))
-    return f"| {name} | {rate:,.0f} ({lowest:,.0f}) | {of_bare} | {cpu:.2f} | {peak:.0f} |"
+    return f"| {name} | {rate:,.0f} ({lowest:,.0f}) | {of_bare} | {of_most} | {cpu:.2f} | {peak:.0f} |"
 
 
 def _edges(ratios: list[float]) -> str:
@@ -145,7 +155,7 @@ BAR, LEFT, WIDE = 22, 190, 520
 def picture(found: Found, sizes: Sizes) -> str:
     """Each drain as a bar beside its bare loop."""
     bars = []
-    for name, bare in _drains(sizes):
+    for name, bare, _ in _drains(sizes):
         bars += [(name, found.middle(name, "rate"), "#00476b"), (bare, found.middle(bare, "rate"), "#b8c1c8")]
     most = max(rate for _, rate, _ in bars)
     lines = [_bar(number, *bar, most) for number, bar in enumerate(bars)]
