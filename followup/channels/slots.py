@@ -35,8 +35,7 @@ FEWEST = 3
 SLOW = timedelta(milliseconds=10)
 """A provider of which nothing is heard for so long is slow: waiting for it, threads are in nobody's way."""
 
-
-SOON = timedelta(milliseconds=60)
+SOON = timedelta(milliseconds=80)
 """Beyond what has a slot at once, so much more is begun as will have one within this time. What was begun sooner
 would wait, and what was true of it at its claim would be so no more."""
 

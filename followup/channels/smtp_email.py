@@ -1,6 +1,6 @@
 """Mail through the clinic's mail server: the dialogue verb by verb, since exceptions do not tell how far it came.
 
-    connect → (STARTTLS) → (AUTH) → still true? → MAIL → RCPT → DATA → body → dot
+    connect → (STARTTLS) → (AUTH) → still true? → MAIL, RCPT → DATA → body → dot
 
 Up to the dot every failure is certain; a dot without an answer is doubt.
 """
@@ -11,7 +11,7 @@ import base64
 import contextlib
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -173,15 +173,12 @@ class _Dialogue:
 
     def hand_over(self, envelope: _Envelope, content: bytes) -> None:
         """One mail to one recipient, from MAIL to the answer to the dot."""
-        self._smtp.command_encoding = "ascii"
         reports = envelope.notified_as is not None and self._smtp.has_extn("dsn")
         options = self._options(envelope.to, len(content))
         # Only the header fields come back: the patient's text need not travel twice.
         options += [f"ENVID={_xtext(envelope.notified_as or '')}", "RET=HDRS"] if reports else []
         self.is_reusable = False
-        self._expect(_OK, self._said(lambda: self._smtp.mail(envelope.sender, options)))
-        notify = ["NOTIFY=FAILURE,DELAY"] if reports else []
-        recipient = self._said(lambda: self._smtp.rcpt(envelope.to, notify))
+        recipient = self._addressed(envelope, options, ["NOTIFY=FAILURE,DELAY"] if reports else [])
         if recipient.kind != 2:  # noqa: PLR2004  250, and 251 or 252: it will see to it
             raise smtp_replies.refusal_of_mail(recipient)
         ready = self._said(lambda: self._smtp.docmd("DATA"))
@@ -189,6 +186,24 @@ class _Dialogue:
             raise smtp_replies.refusal_of_mail(ready)
         self._write(content)
         self._end()
+
+    def _addressed(self, envelope: _Envelope, options: Sequence[str], notify: Sequence[str]) -> Reply:
+        """The answer to RCPT; where the server takes both at once (RFC 2920), MAIL and RCPT are one write."""
+        self._smtp.command_encoding = "utf-8" if "SMTPUTF8" in options else "ascii"
+        at_once = self._smtp.has_extn("pipelining")
+
+        def begin() -> tuple[int, bytes]:
+            sender, to = _verb("MAIL FROM", envelope.sender, options), _verb("RCPT TO", envelope.to, notify)
+            self._smtp.send(sender + to if at_once else sender)
+            return self._smtp.getreply()
+
+        def go_on() -> tuple[int, bytes]:
+            if not at_once:
+                self._smtp.send(_verb("RCPT TO", envelope.to, notify))
+            return self._smtp.getreply()
+
+        self._expect(_OK, self._said(begin))
+        return self._said(go_on)
 
     def _write(self, content: bytes) -> None:
         """The mail, dots at line starts doubled, without its last line end: it belongs to the dot."""
@@ -281,6 +296,14 @@ def _ask(still_true: StillTrue) -> None:
         raise Unavailable(f"the last question failed: {type(error).__name__}") from None
     if left <= timedelta(0):
         raise Unavailable("no longer true once connected")
+
+
+def _verb(verb: str, address: str, options: Sequence[str]) -> str:
+    """A line of the envelope; raises ValueError for an address that would end it and begin another."""
+    words = " ".join([f"{verb}:{smtplib.quoteaddr(address)}", *options])
+    if "\r" in words or "\n" in words:
+        raise ValueError("a line break in an address")
+    return f"{words}\r\n"
 
 
 def _xtext(text: str) -> str:

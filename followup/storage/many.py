@@ -1,8 +1,7 @@
 """Many rows into a table, or many rows of it changed, in few statements.
 
-A statement's text is built once, and its values are laid out straight from the rows: SQLAlchemy's own way, made
-for any statement, takes longer over them than the database does. SQLite takes all values as parameters, PostgreSQL
-all rows as one parameter, a JSON text.
+Values are laid out straight from the rows: SQLAlchemy's own way, made for any statement, takes longer over them
+than the database does. SQLite takes all values as parameters, PostgreSQL all rows as one, a JSON text.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, LargeBinary, String, Table
@@ -98,11 +97,9 @@ class _SqliteStatements(_Statements):
     def _parameters(self, rows: Sequence[Row]) -> tuple[Any, ...]:
         return tuple([bind(row[name]) if bind else row[name] for row in rows for name, bind in self._binds])
 
-    @cache  # noqa: B019  of a statement that is kept itself
     def _insertion(self, count: int) -> str:
         return f"INSERT INTO {self._table} ({self._names}) VALUES {self._places(count)}"  # noqa: S608  names only
 
-    @cache  # noqa: B019  same
     def _change(self, by: tuple[str, ...], count: int) -> str:
         return (
             f"WITH given ({self._names}) AS (VALUES {self._places(count)}) "  # noqa: S608  names only
@@ -119,7 +116,7 @@ def _bind(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | No
 
 
 def _in_powers_of_two(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """All rows, the largest part first: so few texts are needed that each is built, and read, only once."""
+    """All rows, the largest part first: so few texts are needed that the driver keeps each of them prepared."""
     start = 0
     while left := len(rows) - start:
         size = min(MOST_AT_ONCE, 1 << (left.bit_length() - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,15 @@ from followup.sandbox.smtp_server import SmtpSandbox
 
 BEFORE_THE_DOT = ["connect", "EHLO", "MAIL", "RCPT", "DATA"]
 LOGIN = ("clinic", "pass wörd")
+
+
+@pytest.fixture(params=["at once", "one by one"])
+def post(request: pytest.FixtureRequest) -> Iterator[SmtpSandbox]:
+    """Once taking MAIL and RCPT at once, and once each by itself."""
+    with SmtpSandbox() as sandbox:
+        if request.param == "one by one":
+            sandbox.always(SmtpHide("PIPELINING"))
+        yield sandbox
 
 
 def send(email: SmtpEmail, address: str = ADDRESS) -> Any:
@@ -222,6 +231,16 @@ def test_lines_that_begin_with_a_dot_arrive_as_written(email: SmtpEmail, post: S
     got = plain.get_payload(decode=True).decode()
     assert got.splitlines() == words.splitlines()
     assert post.accepted() == 1
+
+
+@pytest.mark.parametrize("address", ["a@example.org\r\nRCPT TO:<b@example.org>", "a@example.org\nDATA"])
+def test_an_address_that_would_begin_a_line_of_its_own_goes_nowhere(
+    email: SmtpEmail, post: SmtpSandbox, address: str
+) -> None:
+    with pytest.raises(Rejected):
+        email.send(a_mail(address), an_hour)
+    assert post.accepted() == 0
+    assert isinstance(send(email), Receipt)
 
 
 def test_an_address_beyond_ascii_goes_where_the_server_takes_it(email: SmtpEmail, post: SmtpSandbox) -> None:
