@@ -40,7 +40,7 @@ from followup.storage.outbox_rows import Claim, Entry
 from followup.storage.owner import Owner
 from followup.timekeeping import Timekeeper
 
-SLICE = timedelta(minutes=1)
+SLICE = timedelta(seconds=10)
 """One drain works no longer than this before other jobs have their turn."""
 
 GROUP = 32
@@ -263,8 +263,11 @@ class Dispatcher:
     def _still_true(self, turn: _Turn, last_word: LastWord, message: Message) -> timedelta:
         """How long it may still be sent: asked on the wire, and nothing is sent on an old answer.
 
-        What was claimed under a name that is ours no more is the dead's, even if we may send again.
+        What was claimed under a name that is ours no more is the dead's, even if we may send again. What was
+        claimed before its sender was given up waits like all others.
         """
+        if self.senders.gave_up(turn.channel):
+            return timedelta()
         try:
             ours = self.owner.acquire() and self.owner.name == turn.owner
             until = last_word.until(message) if ours and self.timekeeper.look().trusted else None

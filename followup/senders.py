@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from followup.care.breaker import Breaker
+from followup.care.breaker import Breaker, BreakerState
 from followup.care.pace import Bucket, wait
 from followup.care.people import ChannelName
 from followup.care.task import TaskKind, new_task
@@ -39,6 +39,11 @@ class Senders:
             return self.ordinary
         room = self._breaker(tx, channel).room(now)
         return self.ordinary if room is None else min(room, self.ordinary)
+
+    def gave_up(self, channel: ChannelName) -> bool:
+        """Whether this process has found that a channel's sender fails, and has not begun to try it again."""
+        known = self._known.get(channel)
+        return known is not None and known.state is BreakerState.OPEN
 
     def bucket(self, tx: Transaction, channel: ChannelName, now: datetime) -> Bucket | None:
         """What may be sent at this pace, held against other daemons; None where there is no pace to keep to."""

@@ -36,8 +36,8 @@ SLOW = timedelta(milliseconds=10)
 """A provider of which nothing is heard for so long is slow: waiting for it, threads are in nobody's way."""
 
 SOON = timedelta(milliseconds=80)
-"""Beyond what has a slot at once, so much more is begun as will have one within this time. What was begun sooner
-would wait, and what was true of it at its claim would be so no more."""
+"""Beyond what has a slot at once, so much more is begun as will have one within this time: what was begun sooner
+would wait until its claim's answer holds no longer (`last_word.py`)."""
 
 
 class Slots:
@@ -132,7 +132,7 @@ class Flight:
     def room(self) -> int:
         """How many more may be begun now, at the pace at which messages have come back so far."""
         size, each_second = self._slots.size, self._back / max(monotonic() - self._since, 0.001)
-        soon = ceil(each_second * SOON.total_seconds()) if self._back else size
+        soon = ceil(each_second * SOON.total_seconds())
         return size + min(soon, size) - self._out
 
     def begin(self, batch: Sequence[Message]) -> None:

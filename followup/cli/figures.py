@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from math import ceil
@@ -272,7 +271,7 @@ def _listening(tx: Transaction, app: App, now: datetime) -> dict[str, Listening]
     return found
 
 
-def _waits(switches: Mapping[Switch, Setting]) -> list[str]:
+def _waits(switches: dict[Switch, Setting]) -> list[str]:
     """What the daemon waits for by its own decision."""
     from followup.care.clock_guard import Suspicion
     from followup.storage.switches import Switch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ def today(desk: Desk, *, as_json: bool = False) -> None:
         screen.show(screen.tasks_table(tasks, names, zone))
 
 
-def _warnings(switches: Mapping[Switch, Setting], beat: Pulse, *, trial: bool) -> list[str]:
+def _warnings(switches: dict[Switch, Setting], beat: Pulse, *, trial: bool) -> list[str]:
     """What staff must know before anything else."""
     from followup.storage.switches import PAUSES, Switch
 
@@ -79,7 +79,7 @@ def _warnings(switches: Mapping[Switch, Setting], beat: Pulse, *, trial: bool) -
     return found
 
 
-def _troubles(switches: Mapping[Switch, Setting], given_up: Sequence[GivenUp]) -> list[str]:
+def _troubles(switches: dict[Switch, Setting], given_up: Sequence[GivenUp]) -> list[str]:
     """What the program waits for by itself."""
     from followup.care.clock_guard import Suspicion
     from followup.storage.switches import Switch

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from followup.care.people import ChannelName
 from followup.storage.conflicts import insert_or_replace
@@ -50,6 +49,7 @@ class Setting(NamedTuple):
 
 
 _ALL = select(switches)
+_ONE = _ALL.where(switches.c.name == bindparam("name"))
 
 
 class Switches:
@@ -57,25 +57,20 @@ class Switches:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._known: Mapping[Switch, Setting] | None = None
 
     def get(self, switch: Switch) -> Setting | None:
-        return self.all().get(switch)
+        row = self._connection.execute(_ONE, {"name": switch}).one_or_none()
+        return Setting(row.value, row.at, row.by) if row else None
 
-    def all(self) -> Mapping[Switch, Setting]:
-        """What is set; read once in a transaction, and anew after it has changed something."""
-        if self._known is None:
-            rows = self._connection.execute(_ALL).all()
-            self._known = {Switch(row.name): Setting(row.value, row.at, row.by) for row in rows}
-        return self._known
+    def all(self) -> dict[Switch, Setting]:
+        rows = self._connection.execute(_ALL).all()
+        return {Switch(row.name): Setting(row.value, row.at, row.by) for row in rows}
 
     def set(self, switch: Switch, value: str, now: datetime, by: str) -> None:
         insert_or_replace(self._connection, switches, {"name": switch, "value": value, "at": now, "by": by})
-        self._known = None
 
     def clear(self, switch: Switch) -> None:
         self._connection.execute(delete(switches).where(switches.c.name == switch))
-        self._known = None
 
     def paused_channels(self) -> tuple[ChannelName, ...]:
         """The channels that must not send now; all of them while everything is paused."""

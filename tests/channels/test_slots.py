@@ -17,7 +17,7 @@ from followup.channels import StillTrue
 from followup.channels.slots import FEWEST, Flight, Result, Slots
 from followup.channels.twilio_sms import TwilioSms
 from followup.errors import Rejected, Unavailable, Uncertain
-from followup.sandbox.faults import Close, Refuse
+from followup.sandbox.faults import Close, Delay, Refuse
 from followup.sandbox.twilio_server import Event, TwilioSandbox
 
 
@@ -179,6 +179,34 @@ def test_a_quick_provider_is_spoken_to_by_a_few() -> None:
     with contextlib.closing(Slots(Quick(1), 32)) as slots:
         assert len(all_of(slots, [a_text(id_=n) for n in range(64)], an_hour)) == 64
     assert len(names) <= FEWEST
+
+
+def test_at_first_as_much_may_be_begun_as_has_a_slot(slots: Slots) -> None:
+    flight = slots.flight(an_hour)
+    assert flight.room == slots.size
+    flight.begin([a_text(id_=n, words=str(n)) for n in range(slots.size)])
+    assert flight.room == 0
+    while flight:
+        flight.heard(8)
+
+
+def test_of_a_quick_provider_as_many_again_may_be_begun_and_never_more(slots: Slots) -> None:
+    flight = slots.flight(an_hour)
+    for first in range(0, 64, slots.size):
+        flight.begin([a_text(id_=n, words=str(n)) for n in range(first, first + slots.size)])
+        while flight:
+            flight.heard(8)
+        assert slots.size < flight.room <= 2 * slots.size
+
+
+def test_of_a_slow_provider_little_more_may_be_begun_than_has_a_slot(slots: Slots, twilio: TwilioSandbox) -> None:
+    twilio.always(Delay(0.5, accepted=True))
+    flight = slots.flight(an_hour)
+    flight.begin([a_text(id_=n, words=str(n)) for n in range(slots.size)])
+    while flight:
+        flight.heard(8)
+    # Eight in half a second are sixteen a second: one or two within eighty milliseconds.
+    assert slots.size < flight.room <= slots.size + 2
 
 
 def test_results_come_in_groups_no_larger_than_was_asked_for(slots: Slots) -> None:

@@ -233,16 +233,6 @@ def test_lines_that_begin_with_a_dot_arrive_as_written(email: SmtpEmail, post: S
     assert post.accepted() == 1
 
 
-@pytest.mark.parametrize("address", ["a@example.org\r\nRCPT TO:<b@example.org>", "a@example.org\nDATA"])
-def test_an_address_that_would_begin_a_line_of_its_own_goes_nowhere(
-    email: SmtpEmail, post: SmtpSandbox, address: str
-) -> None:
-    with pytest.raises(Rejected):
-        email.send(a_mail(address), an_hour)
-    assert post.accepted() == 0
-    assert isinstance(send(email), Receipt)
-
-
 def test_an_address_beyond_ascii_goes_where_the_server_takes_it(email: SmtpEmail, post: SmtpSandbox) -> None:
     email.send(a_mail("zoë@exämple.org"), an_hour)
     email.send(a_mail(), an_hour)

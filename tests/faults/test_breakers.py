@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from world import World, numbered, person
@@ -9,8 +10,10 @@ from world import World, numbered, person
 from followup.care.delivery import Status
 from followup.care.people import ChannelName, ConsentTo
 from followup.care.task import TaskKind
+from followup.channels.slots import Slots
+from followup.dispatch import Tally
 from followup.pausing import unpause
-from followup.sandbox import Reset, SmtpReply
+from followup.sandbox import Delay, Reset, SmtpReply
 from followup.sandbox.faults import Status as HttpStatus
 from followup.storage.breakers import GivenUp
 
@@ -126,3 +129,21 @@ def test_a_person_who_has_mended_it_need_not_wait(world: World) -> None:
     assert world.tasks(TaskKind.SENDER_PAUSED) == []
     wait(world, 40)
     assert set(statuses(world, patients)) == {Status.DELIVERED}
+
+
+def test_what_is_claimed_and_not_on_the_wire_when_a_sender_is_given_up_is_not_sent(world: World) -> None:
+    crowd(world, 16)
+    # Four go at once, so that more is claimed than has a slot; one answer refuses the account; the rest is slow.
+    world.twilio.next(HttpStatus(401), to="+12145550004")
+    for number in range(5, 16):
+        world.twilio.always(Delay(0.4, accepted=True), to=f"+1214555{number:04d}")
+    few = Slots(world.app.channels[ChannelName.SMS], 4)
+    alone = replace(world.dispatcher, slots={ChannelName.SMS: few})
+    alone.drain(ChannelName.SMS, Tally())
+    few.close()
+    assert [sender.channel for sender in given_up(world)] == [ChannelName.SMS]
+    assert 4 <= world.twilio.accepted() <= 9
+    world.twilio.clear()
+    wait(world, 60)
+    assert world.twilio.duplicates() == {}
+    assert world.twilio.accepted() == 16
