@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from followup.senders import Senders
 
 CLAIMED = 2
-"""For each message on its way another is claimed, so that the wire never waits for the database."""
+"""For each message on its way another may be claimed, so that the wire does not wait for the database."""
 
 
 @dataclass(frozen=True)

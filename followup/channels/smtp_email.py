@@ -190,20 +190,20 @@ class _Dialogue:
     def _addressed(self, envelope: _Envelope, options: Sequence[str], notify: Sequence[str]) -> Reply:
         """The answer to RCPT; where the server takes both at once (RFC 2920), MAIL and RCPT are one write."""
         self._smtp.command_encoding = "utf-8" if "SMTPUTF8" in options else "ascii"
-        at_once = self._smtp.has_extn("pipelining")
+        sender, to = _verb("MAIL FROM", envelope.sender, options), _verb("RCPT TO", envelope.to, notify)
+        first, then = (sender + to, "") if self._smtp.has_extn("pipelining") else (sender, to)
+        self._expect(_OK, self._answer_after(first))
+        return self._answer_after(then)
 
-        def begin() -> tuple[int, bytes]:
-            sender, to = _verb("MAIL FROM", envelope.sender, options), _verb("RCPT TO", envelope.to, notify)
-            self._smtp.send(sender + to if at_once else sender)
+    def _answer_after(self, words: str) -> Reply:
+        """The next reply, once these words are said, if there are any."""
+
+        def say() -> tuple[int, bytes]:
+            if words:
+                self._smtp.send(words)
             return self._smtp.getreply()
 
-        def go_on() -> tuple[int, bytes]:
-            if not at_once:
-                self._smtp.send(_verb("RCPT TO", envelope.to, notify))
-            return self._smtp.getreply()
-
-        self._expect(_OK, self._said(begin))
-        return self._said(go_on)
+        return self._said(say)
 
     def _write(self, content: bytes) -> None:
         """The mail, dots at line starts doubled, without its last line end: it belongs to the dot."""
